@@ -1,0 +1,120 @@
+"""Find the steps and load their rooms.
+
+Knows: folders, `steps.toml`, `sys.path`, `sys.modules`.
+Does not know: what a room does.
+"""
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from workshop.errors import WorkshopError
+
+ROOT = Path(__file__).resolve().parent.parent
+STEPS = ROOT / "steps"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One folder below `steps/`, with what `steps.toml` says of it."""
+
+    number: str  # "03"
+    folder: Path  # steps/03_parsing
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's name: `03_parsing`."""
+        return self.folder.name
+
+    @property
+    def word(self) -> str:
+        """The name without its number: `parsing`."""
+        return self.name[3:]
+
+
+@functools.cache
+def all_steps() -> list[Step]:
+    """Return the steps in their order."""
+    data = tomllib.loads((STEPS / "steps.toml").read_text("utf-8"))
+    return [
+        Step(folder.name[:2], folder, data.get(folder.name[:2], {}))
+        for folder in sorted(STEPS.glob("[0-9][0-9]_*"))
+    ]
+
+
+def find(word: str) -> Step:
+    """Return the step called `03`, `3`, `parsing` or `03_parsing`."""
+    for step in all_steps():
+        known = {step.number, step.number.lstrip("0"), step.word, step.name}
+        if word in known:
+            return step
+    names = ", ".join(step.number for step in all_steps())
+    raise WorkshopError(f"There is no step {word!r}: choose one of {names}.")
+
+
+def rooms(folder: Path) -> list[Path]:
+    """Return the modules of a step that are its program, not its tests."""
+    apart = {"app.py", "bench.py"}
+    return [
+        path
+        for path in sorted(folder.glob("*.py"))
+        if path.name not in apart and not path.name.startswith("test_")
+    ]
+
+
+@contextlib.contextmanager
+def entered(folder: Path) -> Iterator[None]:
+    """Put the folder first on `sys.path`; afterwards forget what it loaded."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name, module in list(sys.modules.items()):
+            origin = getattr(module, "__file__", None) or ""
+            if Path(origin).is_relative_to(folder):
+                del sys.modules[name]
+
+
+class Rooms:
+    """The modules of one folder: `step.routing.Router`, `step.Pico`.
+
+    A room that the folder lacks is an AssertionError, so that a promise
+    made later fails on an early step as a test does: by an assertion.
+    """
+
+    def __init__(self, folder: Path, modules: dict[str, ModuleType]) -> None:
+        self.folder = folder
+        self.modules = modules
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.modules:
+            return self.modules[name]
+        if hasattr(self.modules.get("pico"), name):
+            return getattr(self.modules["pico"], name)
+        raise AssertionError(f"{self.folder.name} has no {name}")
+
+
+def load(target: str | Path) -> Rooms:
+    """Import the rooms, extensions and app of a step or of any folder."""
+    folder = find(target).folder if isinstance(target, str) else target
+    if not (folder / "pico.py").is_file():
+        raise WorkshopError(f"{folder} has no pico.py: it is not a step.")
+    names = [path.stem for path in rooms(folder)]
+    for package in ("extensions",):
+        paths = sorted((folder / package).glob("[!_]*.py"))
+        names += [f"{package}.{path.stem}" for path in paths]
+    if (folder / "app.py").is_file():
+        names.append("app")
+    with entered(folder):
+        return Rooms(folder, {n: importlib.import_module(n) for n in names})
