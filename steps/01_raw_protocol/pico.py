@@ -15,8 +15,8 @@ except ImportError:  # No uvloop on Windows: asyncio's own loop will do.
 
 RESPONSE = (
     b"HTTP/1.1 200 OK\r\n"
-    b"Content-Length: 25\r\n"
-    b"Content-Type: application/json\r\n"
+    b"content-length: 25\r\n"
+    b"content-type: application/json\r\n"
     b"\r\n"
     b'{"message":"Hello bench"}'
 )
