@@ -9,7 +9,7 @@ import contextlib
 import logging
 
 from messages import Headers, HttpError
-from parsing import RequestParser, frame, render_chunk, render_head
+from parsing import RequestParser, render_chunk, render_head
 
 logger = logging.getLogger("pico")
 
@@ -101,13 +101,10 @@ class Connection(asyncio.Protocol):
         """Answer a request; return whether another one may follow."""
         request.source = self
         response = await self.app.answer(request)
-        body = response.body
-        try:
-            alive = await self.send(request, response)
-        finally:
-            if hasattr(body, "aclose"):
-                await body.aclose()
-        return alive and await self.drain(request)
+        await self.send(request, response)
+        if not request.complete:
+            await self.drain(request)
+        return request.keep_alive
 
     async def more(self, request):
         """Bring more of a request's content, or say why there is none."""
@@ -121,40 +118,37 @@ class Connection(asyncio.Protocol):
             raise HttpError(error.status, error.message)
 
     async def send(self, request, response):
-        """Write a response; return whether the connection stays open."""
+        """Write a response, its head and its body at once if they are."""
+        request.keep_alive = self.may_stay(request)
         try:
-            framed = frame(request, response)
-            alive = framed and self.may_stay(request)
-            head = render_head(request, response, alive)
+            head = render_head(request, response)
         except ValueError:
             logger.exception("The response to %r is no HTTP", request.path)
-            return await self.send_error(request)
+            return await self.send_error(request, 500)
         if request.method == "HEAD":
             self.transport.write(head)
         elif isinstance(response.body, bytes):
             self.transport.write(head + response.body)
         else:
-            alive = await self.stream(request, response, head) and alive
+            await self.stream(request, response, head)
         if self.room:
             await self.room
-        return alive
 
-    async def send_error(self, request, status=500, message=""):
+    async def send_error(self, request, status, message=""):
         response = self.app.refuse(HttpError(status, message))
-        return await self.send(request, response)
+        await self.send(request, response)
 
     def may_stay(self, request):
         """Return whether the connection can be used for another request."""
         if self.stopping or not request.keep_alive:
             return False
         # A client that waits for 100 Continue may never send its content.
-        length = int(request.headers.get("content-length", 0))
-        wanted = not request.awaits_continue and length <= self.max_drain
-        return request.complete or wanted
+        wanted = request.length <= self.max_drain
+        return request.complete or (wanted and not request.awaits_continue)
 
     async def stream(self, request, response, head):
         """Write a body as it is made, as fast as the client reads it."""
-        chunked = "transfer-encoding" in response.headers
+        chunked = head.find(b"\r\ntransfer-encoding: chunked\r\n") > 0
         try:
             async for piece in response.body:
                 if piece:  # an empty chunk would be the last one
@@ -167,18 +161,18 @@ class Connection(asyncio.Protocol):
             if not head:
                 raise
             logger.exception("The body of %r could not begin", request.path)
-            return await self.send_error(request)
+            return await self.send_error(request, 500)
         self.transport.write(head + (render_chunk(b"") if chunked else b""))
-        return True
 
     async def drain(self, request):
-        """Read content that nobody wanted; return whether that was all."""
+        """Read content that nobody wanted, up to a bound, or else close."""
         left = self.max_drain
         while left > 0 and not request.complete and not self.parser.error:
             left -= len(request.arrived)
             request.arrived.clear()
             await self.received()
-        return request.complete
+        if not request.complete:
+            request.keep_alive = False
 
     async def refuse(self, error):
         """Answer what could not be parsed, and therefore has no request."""

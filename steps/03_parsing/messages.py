@@ -6,7 +6,6 @@ Does not know: bytes on the wire, sockets, asyncio.
 
 import json
 import re
-from collections import UserDict
 from functools import cached_property
 from http import HTTPStatus
 from http.cookies import SimpleCookie
@@ -26,28 +25,37 @@ class HttpError(Exception):
         self.headers = headers or {}
 
 
-class Headers(UserDict):
-    """Fields by name; case does not matter (RFC 9110, 5.1), we keep lower."""
+class Headers(dict):
+    """Fields by name; case does not matter (RFC 9110, 5.1), we keep lower.
 
-    def __getitem__(self, name):
-        return self.data[name.lower()]
+    >>> headers = Headers({"content-type": "text/plain"})
+    >>> headers["Content-Type"], "CONTENT-TYPE" in headers
+    ('text/plain', True)
+    """
+
+    def __missing__(self, name):
+        if name.islower():
+            raise KeyError(name)
+        return self[name.lower()]
 
     def __setitem__(self, name, value):
-        self.data[name.lower()] = value
-
-    def __delitem__(self, name):
-        del self.data[name.lower()]
+        dict.__setitem__(self, name.lower(), value)
 
     def __contains__(self, name):
-        return name.lower() in self.data
+        return dict.__contains__(self, name.lower())
 
-    def add(self, name, value):
-        """Join the values of a field that is repeated (RFC 9110, 5.3)."""
-        if name in self:
-            # Cookie has its own glue (RFC 6265, 5.4).
-            glue = "; " if name.lower() == "cookie" else ", "
-            value = self[name] + glue + value
-        self[name] = value
+    def get(self, name, default=None):
+        return dict.get(self, name.lower(), default)
+
+    def pop(self, name, *default):
+        return dict.pop(self, name.lower(), *default)
+
+    def setdefault(self, name, value):
+        return dict.setdefault(self, name.lower(), value)
+
+    def update(self, fields):
+        for name, value in fields.items():
+            self[name] = value
 
 
 class Query(dict):
@@ -135,6 +143,7 @@ class Request(dict):
         self.arrived = bytearray()
         self.source = None
         self.awaits_continue = False
+        self.length = 0  # declared, or seen so far
         self.complete = False
         self.content = None
 
@@ -152,16 +161,12 @@ class Request(dict):
 
     async def load_body(self):
         """Read the whole content into `body`; too much of it is a 413."""
-        if self.content is not None:
-            return
-        content = bytearray()
-        if int(self.headers.get("content-length", 0)) > self.max_content:
+        while not self.complete and self.length <= self.max_content:
+            await self.source.more(self)
+            self.length = max(self.length, len(self.arrived))
+        if self.length > self.max_content:
             raise HttpError(413)
-        async for piece in self:
-            content += piece
-            if len(content) > self.max_content:
-                raise HttpError(413)
-        self.content = bytes(content)
+        self.content = bytes(self.arrived)
 
     async def read(self):
         """Return the whole content."""

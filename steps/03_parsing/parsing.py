@@ -25,6 +25,9 @@ FIELD_LINE = re.compile(
 HOST = re.compile(r"(\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?", re.ASCII)
 ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
 
+# Fields that only pico writes, whatever a handler says.
+OWN_FIELDS = {"content-length", "transfer-encoding", "connection", "date"}
+
 SLICE = 4096  # what is fed to httptools at once
 
 
@@ -56,6 +59,8 @@ class RequestParser:
         self.requests = deque()
         self.request = None  # the one whose content is arriving
         self.unparsed = b""
+        # Bytes that are neither content nor a field that ended: they may
+        # not grow for ever (unfinished lines, chunk extensions, CRLFs).
         self.overhead = 0
         self.error = None
         self.eof = False
@@ -65,7 +70,9 @@ class RequestParser:
         """Parse what came, as long as there is room for more requests."""
         data = self.unparsed + data
         start = 0
-        while start < len(data) and self.has_room():
+        while start < len(data) and not self.finished:
+            if len(self.requests) >= self.max_waiting:
+                break
             self.parse(data[start : start + SLICE])
             start += SLICE
         self.unparsed = b"" if self.finished else data[start:]
@@ -83,9 +90,6 @@ class RequestParser:
         if self.request is not None and self.error is None:
             self.error = BadMessage(400, "The content ended early.")
 
-    def has_room(self):
-        return len(self.requests) < self.max_waiting and not self.finished
-
     @property
     def full(self):
         """Whether to read no more for now."""
@@ -95,7 +99,9 @@ class RequestParser:
     def parse(self, data):
         try:
             self.http.feed_data(data)
-            self.limit_overhead(len(data))
+            self.overhead += len(data)
+            if self.overhead > self.max_head:
+                self.fail(BadMessage(431 if self.request is None else 400))
         except httptools.HttpParserUpgrade as upgrade:
             self.ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
@@ -104,21 +110,12 @@ class RequestParser:
             self.fail(error.__context__)
         except httptools.HttpParserError as error:
             self.fail(BadMessage(400, str(error)))
-        except BadMessage as error:
-            self.fail(error)
 
     def fail(self, error):
         """Remember why no more can be parsed, unless no more is wanted."""
         if not self.finished:
             self.error = error
             self.finished = True
-
-    def limit_overhead(self, size):
-        """Count what is neither content nor a complete field: unfinished
-        lines, chunk extensions, empty lines. It may not grow for ever."""
-        self.overhead += size
-        if self.overhead > self.max_head:
-            raise BadMessage(431 if self.request is None else 400)
 
     def ignore_upgrade(self, rest):
         """Go on in HTTP/1.1: we speak no protocol that is offered here.
@@ -140,7 +137,7 @@ class RequestParser:
         self.overhead = -SLICE  # it began somewhere in this slice
         self.target = b""
         self.size = self.count = 0
-        self.headers = Headers()
+        self.fields = {}
 
     def on_url(self, fragment):
         self.target += fragment
@@ -152,21 +149,24 @@ class RequestParser:
         self.count += 1
         if self.size > self.max_head or self.count > self.max_fields:
             raise BadMessage(431)
-        text = value.decode("latin-1").strip(" \t")
-        self.headers.add(name.decode("latin-1"), text)
+        name = name.decode("latin-1").lower()
+        value = value.decode("latin-1").strip(" \t")
+        if name in self.fields:  # RFC 9110, 5.3; RFC 6265, 5.4
+            glue = "; " if name == "cookie" else ", "
+            value = self.fields[name] + glue + value
+        self.fields[name] = value
 
     def on_headers_complete(self):
         if self.request is None:  # else told again by ignore_upgrade
             self.begin_request()
-        self.headers = self.request.trailers  # RFC 9110, 6.5.1: kept apart
+        self.fields = self.request.trailers  # RFC 9110, 6.5.1: kept apart
 
     def begin_request(self):
         method = self.http.get_method().decode()
         target = self.target.decode("latin-1")
         version = self.http.get_http_version()
-        request = self.app.Request(
-            self.app, method, target, version, self.headers
-        )
+        headers = Headers(self.fields)
+        request = self.app.Request(self.app, method, target, version, headers)
         request.keep_alive = self.http.should_keep_alive()
         check_head(request)
         split_target(request)
@@ -190,37 +190,58 @@ class RequestParser:
 
 def check_head(request):
     """Refuse what the parser lets through; BadMessage says with what."""
-    headers = request.headers
     if request.version not in ("1.0", "1.1"):
         raise BadMessage(505)
     if request.method == "CONNECT":
         raise BadMessage(501, "This is no proxy.")
-    if request.version == "1.1" and "host" not in headers:
+    if request.version == "1.1" and "host" not in request.headers:
         raise BadMessage(400, "The field Host is missing.")
-    if not HOST.fullmatch(request.host):  # two are joined by a space
+    for name, value in request.headers.items():
+        if name in CHECKS:
+            CHECKS[name](request, value)
+
+
+def check_host(request, value):
+    """Refuse what is no host, as are two of them, joined by a comma."""
+    if not HOST.fullmatch(value):
         raise BadMessage(400, "The field Host is no host.")
-    if "transfer-encoding" in headers and request.version == "1.0":
+
+
+def check_length(request, value):
+    request.length = int(value)
+
+
+def check_coding(request, value):
+    """Refuse all codings but chunked, which HTTP/1.0 does not have."""
+    if request.version == "1.0":
         raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding.")
-    if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+    if value.lower() != "chunked":
         raise BadMessage(501, "No coding but chunked is known.")
-    if "expect" in headers and request.version == "1.1":
-        if headers["expect"].lower() != "100-continue":
+
+
+def check_expectation(request, value):
+    """Refuse all but 100-continue; HTTP/1.0 may expect what it likes."""
+    if request.version == "1.1":
+        if value.lower() != "100-continue":
             raise BadMessage(417)
         request.awaits_continue = True
+
+
+CHECKS = {
+    "host": check_host,
+    "content-length": check_length,
+    "transfer-encoding": check_coding,
+    "expect": check_expectation,
+}
 
 
 def split_target(request):
     """Set path and query of a request (RFC 9112, 3.2)."""
     target = request.url
-    absolute = ABSOLUTE.fullmatch(target)
-    if absolute:
-        request.headers["host"], target = absolute.groups()
-        target = target if target.startswith("/") else "/" + target
-    asterisk = target == "*" and request.method == "OPTIONS"
-    if "#" in target or not (target.startswith("/") or asterisk):
-        raise BadMessage(400, "The target cannot be understood.")
-    if not HOST.fullmatch(request.host):
-        raise BadMessage(400, "The target's authority is no host.")
+    if not target.startswith("/"):
+        target = find_path(request)
+    if "#" in target:
+        raise BadMessage(400, "A target has no fragment.")
     path, _, request.query_string = target.partition("?")
     try:
         request.path = unquote(path, errors="strict")
@@ -228,46 +249,62 @@ def split_target(request):
         raise BadMessage(400, "The path is not UTF-8.") from None
 
 
-def frame(request, response):
-    """Tell where the content ends (RFC 9112, 6): none, counted, chunked.
-
-    Return False if nothing but the end of the connection can tell it.
-    """
-    headers = response.headers
-    if response.status < 200:
-        raise ValueError(f"{response.status:d} is no final status.")
-    headers.pop("transfer-encoding", None)
-    if isinstance(response.body, str):
-        response.body = response.body.encode()
-    if response.status in (204, 304):
-        headers.pop("content-length", None)
-        response.body = b""
-    elif isinstance(response.body, bytes):
-        headers["content-length"] = len(response.body)
-    elif "content-length" not in headers and request.version == "1.1":
-        headers["transfer-encoding"] = "chunked"
-    elif "content-length" not in headers:
-        return False
-    return True
+def find_path(request):
+    """Return what follows the authority, which replaces Host; or `*`."""
+    if request.url == "*" and request.method == "OPTIONS":
+        return request.url
+    absolute = ABSOLUTE.fullmatch(request.url)
+    if not absolute:
+        raise BadMessage(400, "The target is neither a path nor a URL.")
+    request.headers["host"], target = absolute.groups()
+    check_host(request, request.host)
+    return target if target.startswith("/") else "/" + target
 
 
-def render_head(request, response, keep_alive):
-    """Return the head of a response; ValueError if it would be none."""
-    headers = response.headers
-    headers["date"] = http_date(int(time.time()))
-    if not keep_alive:
-        headers["connection"] = "close"
-    elif request.version == "1.0":
-        headers["connection"] = "keep-alive"
-    lines = [f"{name}: {value}" for name, value in headers.items()]
+def render_head(request, response):
+    """Return the head of a response; ValueError if a field is none."""
+    lines = [
+        f"{name}: {value}"
+        for name, value in response.headers.items()
+        if name not in OWN_FIELDS
+    ]
     for cookie in response.cookies.values():
         lines.append(f"set-cookie: {cookie.OutputString()}")
     for line in lines:
         if not FIELD_LINE.fullmatch(line):  # it could split the response
-            raise ValueError(f"{line!r} is no header field.")
-    reason = REASONS.get(response.status, "")
-    status_line = f"HTTP/1.1 {response.status:d} {reason}"
-    return "\r\n".join([status_line, *lines, "\r\n"]).encode("latin-1")
+            raise ValueError(f"{line!r} is no field of a response.")
+    status = response.status
+    lines.insert(0, f"HTTP/1.1 {status:d} {REASONS.get(status, '')}")
+    lines += frame(request, response)
+    lines.append(f"date: {http_date(int(time.time()))}\r\n\r\n")
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def frame(request, response):
+    """Return the fields that tell where the content ends (RFC 9112, 6).
+
+    Where only the end of the connection can, it will not be kept alive.
+    """
+    fields = []
+    if response.status < 200:
+        raise ValueError(f"{response.status:d} is no final status.")
+    if isinstance(response.body, str):
+        response.body = response.body.encode()
+    if response.status in (204, 304):
+        response.body = b""
+    elif isinstance(response.body, bytes):
+        fields.append(f"content-length: {len(response.body)}")
+    elif "content-length" in response.headers:
+        fields.append(f"content-length: {response.headers['content-length']}")
+    elif request.version == "1.1":
+        fields.append("transfer-encoding: chunked")
+    else:
+        request.keep_alive = False
+    if not request.keep_alive:
+        fields.append("connection: close")
+    elif request.version == "1.0":
+        fields.append("connection: keep-alive")
+    return fields
 
 
 def render_chunk(data):
