@@ -28,11 +28,12 @@ class Request:
 class Response:
     """What the client is answered."""
 
+    status = HTTPStatus.OK
+    body = ""
+
     def __init__(self, app):
         self.app = app
-        self.status = HTTPStatus.OK
         self.headers = {}
-        self.body = ""
 
     def json(self, value):
         self.headers["content-type"] = "application/json"

@@ -48,20 +48,17 @@ class Protocol(asyncio.Protocol):
 class Pico(dict):
     """An application; as a dict it holds what its handlers share."""
 
+    encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
     Protocol = Protocol
 
     def __init__(self):
         self.router = Router()
 
-    def encode_json(self, value):
-        """Return compact JSON; replace it to use another encoder."""
-        return json.dumps(value, separators=(",", ":"))
-
-    def route(self, path, methods=("GET",), **payload):
+    def route(self, path, methods=None, **payload):
         """Register the decorated handler for a path and its methods."""
 
         def register(handler):
-            self.router.add(path, methods, handler, **payload)
+            self.router.add(path, methods or ["GET"], handler, **payload)
             return handler
 
         return register
@@ -70,21 +67,22 @@ class Pico(dict):
         """Return the response to a request."""
         response = Response(self)
         try:
-            handler, parameters = self.lookup(request)
-            await handler(request, response, **parameters)
+            route, parameters = self.lookup(request)
+            await route.handler(request, response, **parameters)
         except HttpError as error:
             response = self.refuse(error)
         return response
 
     def lookup(self, request):
-        """Return the handler of a request and its parameters."""
-        found = self.router.match(request.method, request.path)
-        if found.route is None and not found.allowed:
+        """Return the route of a request and its parameters."""
+        route, parameters, allowed = self.router.match(
+            request.method, request.path
+        )
+        if route:
+            return route, parameters
+        if not allowed:
             raise HttpError(404)
-        if found.route is None:
-            allow = ", ".join(sorted(found.allowed))
-            raise HttpError(405, headers={"allow": allow})
-        return found.route.handler, found.parameters
+        raise HttpError(405, headers={"allow": ", ".join(sorted(allowed))})
 
     def refuse(self, error):
         """Return the response that tells of an error."""
@@ -98,8 +96,11 @@ class Pico(dict):
     def run(self, host=None, port=None):
         """Serve until Ctrl-C, at `HOST` and `PORT` if nothing is given."""
         runner = asyncio.Runner(loop_factory=new_event_loop)
-        with runner, contextlib.suppress(KeyboardInterrupt):
-            runner.run(self.serve_forever(host, port))
+        try:
+            with runner, contextlib.suppress(KeyboardInterrupt):
+                runner.run(self.serve_forever(host, port))
+        except OSError as error:
+            raise SystemExit(f"{error}. Try PORT=0 for a free one.") from None
 
     async def serve_forever(self, host, port):
         async with self.serve(host, port) as server:

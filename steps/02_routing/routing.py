@@ -5,21 +5,20 @@ Does not know: bytes, sockets, asyncio.
 """
 
 import re
-from typing import NamedTuple
 from uuid import UUID
 
 # {name}, {name:int} or {name:[0-9]{4}}: a regex may hold one pair of braces.
 PLACEHOLDER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
 
-# kind: (what it matches, what converts the text)
+# kind: (what it matches, what converts the text, if anything)
 KINDS = {
-    None: (r"[^/]+", str),
-    "string": (r"[^/]+", str),
-    "any": (r"[^/]+", str),
-    "path": (r"(?s:.+)", str),
-    "digit": (r"[0-9]+", str),
-    "alpha": (r"[a-zA-Z]+", str),
-    "alnum": (r"[a-zA-Z0-9]+", str),
+    "": (r"[^/]+", None),
+    "string": (r"[^/]+", None),
+    "any": (r"[^/]+", None),
+    "path": (r"(?s:.+)", None),
+    "digit": (r"[0-9]+", None),
+    "alpha": (r"[a-zA-Z]+", None),
+    "alnum": (r"[a-zA-Z0-9]+", None),
     "int": (r"-?[0-9]{1,18}", int),
     "float": (r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?", float),
     "uuid": (r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", UUID),
@@ -27,7 +26,7 @@ KINDS = {
 
 # In the order of specificity these come after every literal character.
 TYPED, UNTYPED, ANY_DEPTH, END = "\U0010fff0\U0010fff1\U0010fff2\U0010fff3"
-VAGUE = {None: UNTYPED, "string": UNTYPED, "any": UNTYPED, "path": ANY_DEPTH}
+VAGUE = {"": UNTYPED, "string": UNTYPED, "any": UNTYPED, "path": ANY_DEPTH}
 
 
 class Route:
@@ -50,18 +49,10 @@ class Route:
         found = self.regex.fullmatch(path)
         if found is None:
             return None
-        return {
-            name: convert(found[name])
-            for name, convert in self.converters.items()
-        }
-
-
-class Match(NamedTuple):
-    """What a router found: no route, and no method allowed, is a 404."""
-
-    route: Route | None
-    parameters: dict
-    allowed: set
+        parameters = found.groupdict()
+        for name, convert in self.converters.items():
+            parameters[name] = convert(parameters[name])
+        return parameters
 
 
 class Router:
@@ -77,29 +68,30 @@ class Router:
         self.routes.sort(key=lambda route: route.specificity)
 
     def match(self, method, path):
-        """Find the route of a request, or else the methods it could have.
+        """Return route, parameters and the methods that are allowed.
+
+        Without a route the path is unknown if nothing is allowed either.
 
         >>> router = Router()
         >>> router.add("/hello/{name}", ["GET"], print)
-        >>> router.match("GET", "/hello/ada").parameters
+        >>> router.match("GET", "/hello/ada")[1]
         {'name': 'ada'}
-        >>> router.match("POST", "/hello/ada").allowed
-        {'GET'}
+        >>> router.match("POST", "/hello/ada")
+        (None, {}, {'GET'})
         """
         allowed = set()
         for route in self.routes:
             parameters = route.match(path)
-            if parameters is None:
-                continue
-            if method in route.methods:
-                return Match(route, parameters, allowed)
-            allowed.update(route.methods)
-        return Match(None, {}, allowed)
+            if parameters is not None:
+                allowed.update(route.methods)
+                if method in route.methods:
+                    return route, parameters, allowed
+        return None, {}, allowed
 
 
 def _rank(placeholder):
     """Return the character that stands for a placeholder in the order."""
-    return VAGUE.get(placeholder[2], TYPED)
+    return VAGUE.get(placeholder[2] or "", TYPED)
 
 
 def _compile(path):
@@ -113,8 +105,10 @@ def _compile(path):
     regex, converters = re.escape(literals[0]), {}
     placeholders = PLACEHOLDER.findall(path)
     for (name, kind), literal in zip(placeholders, literals[1:], strict=True):
-        pattern, converters[name] = KINDS.get(kind or None, (kind, str))
+        pattern, convert = KINDS.get(kind, (kind, None))
         regex += f"(?P<{name}>{pattern})" + re.escape(literal)
+        if convert:
+            converters[name] = convert
     try:
         return re.compile(regex), converters
     except re.error as error:

@@ -95,6 +95,8 @@ class Connection(asyncio.Protocol):
         if not self.parser.requests:
             return False
         self.request = self.parser.requests.popleft()
+        if self.parser.unparsed:
+            self.parser.feed(b"")  # now there is room
         return True
 
     async def answer(self, request):
@@ -119,7 +121,8 @@ class Connection(asyncio.Protocol):
 
     async def send(self, request, response):
         """Write a response, its head and its body at once if they are."""
-        request.keep_alive = self.may_stay(request)
+        if self.stopping or not (request.complete or self.can_drain(request)):
+            request.keep_alive = False
         try:
             head = render_head(request, response)
         except ValueError:
@@ -138,13 +141,10 @@ class Connection(asyncio.Protocol):
         response = self.app.refuse(HttpError(status, message))
         await self.send(request, response)
 
-    def may_stay(self, request):
-        """Return whether the connection can be used for another request."""
-        if self.stopping or not request.keep_alive:
-            return False
+    def can_drain(self, request):
+        """Return whether content that nobody wanted can be read and left."""
         # A client that waits for 100 Continue may never send its content.
-        wanted = request.length <= self.max_drain
-        return request.complete or (wanted and not request.awaits_continue)
+        return request.length <= self.max_drain and not request.awaits_continue
 
     async def stream(self, request, response, head):
         """Write a body as it is made, as fast as the client reads it."""
@@ -191,16 +191,13 @@ class Connection(asyncio.Protocol):
                     while not self.parser.eof:
                         await self.received()
 
-    async def received(self):
-        """Wait until there is more to parse, or nothing will come."""
-        if self.parser.unparsed:
-            self.parser.feed(b"")
-            return
+    def received(self):
+        """Return a future of more to parse, or of the news that all came."""
         if self.paused:
             self.paused = False
             self.transport.resume_reading()
         self.arrival = self.loop.create_future()
-        await self.arrival
+        return self.arrival
 
     def wake(self):
         if self.arrival and not self.arrival.done():

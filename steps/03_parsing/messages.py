@@ -111,23 +111,34 @@ def boolean(text):
     raise ValueError(text)
 
 
-class Cookies(SimpleCookie):
-    """The cookies of a response."""
+class Cookies(dict):
+    """The cookies that a response sets, by name."""
 
     def set(self, name, value, path="/", **attributes):
         """Set a cookie: domain, secure, httponly, max_age, samesite..."""
         if CONTROL.search(value):
             raise ValueError(f"The cookie {name!r} has a control character.")
-        self[name] = value
-        self[name]["path"] = path
+        jar = SimpleCookie({name: value})
+        jar[name]["path"] = path
         for attribute, content in attributes.items():
-            self[name][attribute.replace("_", "-")] = content
+            jar[name][attribute.replace("_", "-")] = content
+        self[name] = jar[name]
 
 
 class Request(dict):
     """What the client asked for; as a dict it holds what handlers add."""
 
     max_content = 2**20  # bytes kept in memory, as nginx
+    route = None
+    keep_alive = True
+    path, query_string = "/", ""
+    # Of the content: how much was declared or seen, who brings more, and
+    # was that all?
+    length = 0
+    source = None
+    awaits_continue = False
+    complete = False
+    content = b""  # None as long as there is some to read
 
     def __init__(self, app, method, url, version, headers):
         self.app = app
@@ -136,16 +147,7 @@ class Request(dict):
         self.version = version
         self.headers = headers
         self.trailers = Headers()
-        self.path, self.query_string = "/", ""
-        self.route = None
-        self.keep_alive = True
-        # The content: what arrived, who brings more, and is that all?
-        self.arrived = bytearray()
-        self.source = None
-        self.awaits_continue = False
-        self.length = 0  # declared, or seen so far
-        self.complete = False
-        self.content = None
+        self.arrived = bytearray()  # content that nobody read yet
 
     async def __aiter__(self):
         """Yield the content as it arrives."""
@@ -170,7 +172,8 @@ class Request(dict):
 
     async def read(self):
         """Return the whole content."""
-        await self.load_body()
+        if self.content is None:
+            await self.load_body()
         return self.content
 
     @property
@@ -234,12 +237,13 @@ class Request(dict):
 class Response:
     """What the client is answered."""
 
+    status = HTTPStatus.OK
+    body = b""  # or text, or an async iterator of bytes
+
     def __init__(self, app):
         self.app = app
-        self.status = HTTPStatus.OK
         self.headers = Headers()
         self.cookies = Cookies()
-        self.body = b""  # or text, or an async iterator of bytes
 
     def json(self, value):
         self.headers["content-type"] = "application/json"

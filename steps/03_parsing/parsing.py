@@ -16,13 +16,16 @@ import httptools
 
 from messages import Headers
 
-REASONS = {status.value: status.phrase for status in HTTPStatus}
+STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}"
+    for status in HTTPStatus
+}
 
-# RFC 9110, 5.6.2 and 5.5: token, field value; RFC 3986, 3.2.2: host.
-FIELD_LINE = re.compile(
-    r"[\w!#$%&'*+.^`|~-]+: [^\x00-\x08\x0a-\x1f\x7f]*", re.ASCII
+# RFC 9110, 5.6.2 and 5.5: token, field value; RFC 3986, 3.2.2: host, port.
+FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")
+HOST = re.compile(
+    r"(?:[0-9A-Za-z._~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(?::[0-9]*)?"
 )
-HOST = re.compile(r"(\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?", re.ASCII)
 ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
 
 # Fields that only pico writes, whatever a handler says.
@@ -194,11 +197,11 @@ def check_head(request):
         raise BadMessage(505)
     if request.method == "CONNECT":
         raise BadMessage(501, "This is no proxy.")
-    if request.version == "1.1" and "host" not in request.headers:
-        raise BadMessage(400, "The field Host is missing.")
     for name, value in request.headers.items():
         if name in CHECKS:
             CHECKS[name](request, value)
+    if request.version == "1.1" and "host" not in request.headers:
+        raise BadMessage(400, "The field Host is missing.")
 
 
 def check_host(request, value):
@@ -208,7 +211,9 @@ def check_host(request, value):
 
 
 def check_length(request, value):
+    """Take note of a length, which the parser knows to be a number."""
     request.length = int(value)
+    request.content = None
 
 
 def check_coding(request, value):
@@ -217,6 +222,7 @@ def check_coding(request, value):
         raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding.")
     if value.lower() != "chunked":
         raise BadMessage(501, "No coding but chunked is known.")
+    request.content = None
 
 
 def check_expectation(request, value):
@@ -263,20 +269,19 @@ def find_path(request):
 
 def render_head(request, response):
     """Return the head of a response; ValueError if a field is none."""
-    lines = [
-        f"{name}: {value}"
-        for name, value in response.headers.items()
-        if name not in OWN_FIELDS
-    ]
+    lines = []
+    for name, value in response.headers.items():
+        if name not in OWN_FIELDS:
+            lines.append(f"{name}: {value}")
     for cookie in response.cookies.values():
         lines.append(f"set-cookie: {cookie.OutputString()}")
     for line in lines:
         if not FIELD_LINE.fullmatch(line):  # it could split the response
             raise ValueError(f"{line!r} is no field of a response.")
     status = response.status
-    lines.insert(0, f"HTTP/1.1 {status:d} {REASONS.get(status, '')}")
-    lines += frame(request, response)
-    lines.append(f"date: {http_date(int(time.time()))}\r\n\r\n")
+    status_line = STATUS_LINES.get(status) or f"HTTP/1.1 {status:d} "
+    date = f"date: {http_date(int(time.time()))}"
+    lines = [status_line, *lines, *frame(request, response), date, "\r\n"]
     return "\r\n".join(lines).encode("latin-1")
 
 

@@ -24,18 +24,29 @@ except ImportError:  # No uvloop on Windows: asyncio's own loop will do.
 logger = logging.getLogger("pico")
 
 
-async def options(request, response, allowed):
+async def options(request, response, allow):
     """Say what a path can be asked for (RFC 9110, 9.3.7)."""
     response.status = 204
-    response.headers["allow"] = allowed
+    response.headers["allow"] = allow
 
 
 OPTIONS = Route("/", ["OPTIONS"], options)
 
 
+def allow_field(methods):
+    """Return the value of Allow: HEAD follows GET, and OPTIONS answers.
+
+    >>> allow_field({"GET", "POST"})
+    'GET, HEAD, OPTIONS, POST'
+    """
+    head = {"HEAD"} if "GET" in methods else set()
+    return ", ".join(sorted({"OPTIONS", *methods, *head}))
+
+
 class Pico(dict):
     """An application; as a dict it holds what its handlers share."""
 
+    encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
     Protocol = Connection
     Request = Request
 
@@ -43,15 +54,11 @@ class Pico(dict):
         self.router = Router()
         self.connections = set()
 
-    def encode_json(self, value):
-        """Return compact JSON; replace it to use another encoder."""
-        return json.dumps(value, separators=(",", ":"))
-
-    def route(self, path, methods=("GET",), **payload):
+    def route(self, path, methods=None, **payload):
         """Register the decorated handler for a path and its methods."""
 
         def register(handler):
-            self.router.add(path, methods, handler, **payload)
+            self.router.add(path, methods or ["GET"], handler, **payload)
             return handler
 
         return register
@@ -60,10 +67,13 @@ class Pico(dict):
         """Return the response to a request, whatever happens."""
         response = Response(self)
         try:
-            request.route, parameters = self.lookup(request)
-            if not request.route.payload.get("lazy_body"):
+            route, parameters, allowed = self.lookup(request)
+            if route is None:
+                route, parameters = self.unrouted(request, allowed)
+            request.route = route
+            if request.content is None and "lazy_body" not in route.payload:
                 await request.load_body()
-            await request.route.handler(request, response, **parameters)
+            await route.handler(request, response, **parameters)
         except HttpError as error:
             response = self.refuse(error)
         except Exception:
@@ -72,27 +82,23 @@ class Pico(dict):
         return response
 
     def lookup(self, request):
-        """Return the route of a request and its parameters."""
-        method = request.method
-        found = self.router.match(method, request.path)
-        if method == "HEAD" and "GET" in found.allowed:
-            found = self.router.match("GET", request.path)
-        if found.route:
-            return found.route, found.parameters
-        allowed = self.allowed(request.path, found.allowed)
+        """Return route, parameters and allowed methods; HEAD is a GET."""
+        method, path = request.method, request.path
+        route, parameters, allowed = self.router.match(method, path)
+        if method == "HEAD" and route is None:
+            return self.router.match("GET", path)
+        return route, parameters, allowed
+
+    def unrouted(self, request, allowed):
+        """Answer for a path without a route, or without this method."""
+        if request.path == "*":
+            allowed = {m for r in self.router.routes for m in r.methods}
         if not allowed:
             raise HttpError(404)
-        if method == "OPTIONS":
-            return OPTIONS, {"allowed": allowed}
-        raise HttpError(405, headers={"allow": allowed})
-
-    def allowed(self, path, methods):
-        """Return the field value of Allow; `OPTIONS *` asks for all."""
-        if path == "*":
-            methods = set().union(*(r.methods for r in self.router.routes))
-        if "GET" in methods:
-            methods = methods | {"HEAD"}
-        return ", ".join(sorted(methods | {"OPTIONS"})) if methods else ""
+        allow = allow_field(allowed)
+        if request.method == "OPTIONS":
+            return OPTIONS, {"allow": allow}
+        raise HttpError(405, headers={"allow": allow})
 
     def refuse(self, error):
         """Return the response that tells of an error."""
@@ -106,8 +112,11 @@ class Pico(dict):
     def run(self, host=None, port=None):
         """Serve until Ctrl-C, at `HOST` and `PORT` if nothing is given."""
         runner = asyncio.Runner(loop_factory=new_event_loop)
-        with runner, contextlib.suppress(KeyboardInterrupt):
-            runner.run(self.serve_forever(host, port))
+        try:
+            with runner, contextlib.suppress(KeyboardInterrupt):
+                runner.run(self.serve_forever(host, port))
+        except OSError as error:
+            raise SystemExit(f"{error}. Try PORT=0 for a free one.") from None
 
     async def serve_forever(self, host, port):
         async with self.serve(host, port) as server:
