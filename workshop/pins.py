@@ -1,0 +1,156 @@
+"""Pin what pyproject.toml asks for, for each system and each Python.
+
+Knows: the groups of requirements, uv, which systems and Pythons we support.
+Does not know: how pins are installed (start.py does).
+
+`python -m workshop.pins` writes `requirements/*.txt`: plain lines with
+markers, no address and no hash, so that any index or folder can serve them.
+It needs uv on the path (`pip install uv`). `--upgrade` takes newer releases;
+without it, pins stay where they are unless pyproject.toml moves them.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
+from workshop.steps import ROOT
+
+GROUPS = ("runtime", "test", "notebooks", "docs")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+SYSTEMS = (
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+)
+HEADING = """\
+# {group}: made from pyproject.toml by `python -m workshop.pins`.
+# Any change belongs there.
+"""
+PLAIN = (
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+)
+
+
+def folder(root: Path = ROOT) -> Path:
+    """Return where the pins live."""
+    return root / "requirements"
+
+
+def uv(*words: str) -> str:
+    """Run `uv pip compile` in the clone and return what it printed."""
+    program = shutil.which("uv")
+    if program is None:
+        raise WorkshopError(
+            "Pins are made by uv and it was not found: run `pip install uv`, "
+            "then `python -m workshop.pins` again.",
+            ENVIRONMENT,
+        )
+    done = subprocess.run(
+        [program, "pip", "compile", "--quiet", *PLAIN, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise WorkshopError(f"uv found no pins:\n{done.stderr}", FAIL)
+    return done.stdout
+
+
+def universal(*groups: str, known: Path) -> str:
+    """Resolve the runtime and some groups for all systems and Pythons."""
+    chosen = [word for group in groups for word in ("--group", group)]
+    return uv(
+        "pyproject.toml",
+        *chosen,
+        "--universal",
+        f"--python-version={PYTHONS[0]}",
+        f"--constraint={known}",
+    )
+
+
+def make(upgrade: bool = False) -> dict[str, str]:
+    """Return the text of each group's file.
+
+    All groups are resolved together first: what two of them need has one
+    version, so that they can be installed one after the other.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        known = Path(place) / "known.txt"
+        old = {} if upgrade else {g: read(g) for g in GROUPS}
+        known.write_text("\n".join(old.values()), "utf-8")
+        try:
+            together = universal(*GROUPS[1:], known=known)
+        except WorkshopError:
+            if upgrade:
+                raise
+            # A pin of before stands against what pyproject.toml asks now.
+            known.write_text("", "utf-8")
+            together = universal(*GROUPS[1:], known=known)
+        known.write_text(together, "utf-8")
+        runtime = universal(known=known)
+        texts = {"runtime": runtime}
+        for group in GROUPS[1:]:
+            own = universal(group, known=known).splitlines(keepends=True)
+            base = set(runtime.splitlines(keepends=True))
+            texts[group] = "".join(line for line in own if line not in base)
+    return {
+        group: HEADING.format(group=group.capitalize()) + text
+        for group, text in texts.items()
+    }
+
+
+def read(group: str) -> str:
+    """Return the pins of a group as they are now, or nothing."""
+    path = folder() / f"{group}.txt"
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def check_wheels() -> None:
+    """Fail if a pin would have to be built on a system or Python of ours."""
+    files = [str(folder() / f"{group}.txt") for group in GROUPS]
+    for system in SYSTEMS:
+        for python in PYTHONS:
+            uv(
+                *files,
+                "--only-binary=:all:",
+                f"--python-platform={system}",
+                f"--python-version={python}",
+            )
+            print(f"wheels for {system}, Python {python}: all there")
+
+
+def main(words: list[str]) -> int:
+    """Write the pins; then make sure that each has a wheel."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workshop.pins", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--upgrade", action="store_true", help="take the newest releases"
+    )
+    chosen = parser.parse_args(words)
+    try:
+        for group, text in make(chosen.upgrade).items():
+            path = folder() / f"{group}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8", newline="\n")
+            pins = sum(not line.startswith("#") for line in text.splitlines())
+            print(f"requirements/{path.name}: {pins} pins")
+        check_wheels()
+    except WorkshopError as error:
+        print(error, file=sys.stderr)
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
