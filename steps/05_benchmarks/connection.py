@@ -1,0 +1,201 @@
+"""Serve one connection: its requests one by one, in their order.
+
+Knows: order of answers, keep-alive, flow control, its end.
+Does not know: routes, handlers, what a message means.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from messages import HttpError
+from parsing import RequestParser, render_chunk, render_head
+
+logger = logging.getLogger("pico")
+
+
+class Connection(asyncio.Protocol):
+    """One task serves one connection, so answers cannot change places."""
+
+    max_drain = 2**20  # bytes of content that nobody wanted
+    linger_time = 5  # seconds for the client to read our last words
+
+    def __init__(self, app):
+        self.app = app
+        self.parser = RequestParser(app)
+        self.request = None  # the one that is being answered
+        self.stopping = False
+        self.paused = False  # reading
+        # Futures, while the task waits: for bytes; for the client to read.
+        self.arrival = None
+        self.room = None
+
+    # What the transport calls.
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.app.connections.add(self)
+        self.loop = asyncio.get_running_loop()
+        self.task = self.loop.create_task(self.serve())
+
+    def data_received(self, data):
+        self.parser.feed(data)
+        if self.parser.full and not self.paused:
+            self.paused = True
+            self.transport.pause_reading()
+        self.wake()
+
+    def eof_received(self):
+        self.parser.feed_eof()
+        self.wake()
+        return True  # it may still read (RFC 9112, 9.6)
+
+    def pause_writing(self):
+        self.room = self.loop.create_future()
+
+    def resume_writing(self):
+        self.room.set_result(None)
+        self.room = None
+
+    def connection_lost(self, error):
+        self.app.connections.discard(self)
+        self.task.cancel()
+
+    # What the server calls.
+
+    def stop(self):
+        """Answer what was asked already, then close."""
+        self.stopping = True
+        if self.request is None and not self.parser.requests:
+            self.parser.finish()
+            self.wake()
+
+    # What the task does.
+
+    async def serve(self):
+        """Answer request after request until the connection ends."""
+        try:
+            alive, parser = True, self.parser
+            while alive and not (parser.finished and not parser.requests):
+                if parser.requests:
+                    alive = await self.answer(parser.requests.popleft())
+                else:
+                    await self.received()
+            if alive and parser.error:
+                self.refuse(parser.error)
+            await self.linger()
+            self.transport.close()
+        except Exception:
+            # An answer that breaks off must not look like a whole one.
+            logger.exception("An answer was broken off")
+            self.transport.abort()
+
+    async def answer(self, request):
+        """Answer a request; return whether another one may follow."""
+        self.request = request
+        request.source = self
+        response = await self.app.answer(request)
+        rest = self.send(request, response)
+        if rest:
+            await rest
+        if not request.complete:
+            await self.drain(request)
+        self.request = None
+        if self.parser.unparsed:
+            self.parser.feed(b"")  # now there is room
+        return request.keep_alive
+
+    async def more(self, request):
+        """Bring more of a request's content, or say why there is none."""
+        if request.awaits_continue:
+            request.awaits_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self.parser.error:
+            await self.received()
+        if self.parser.error and not request.complete:
+            error = self.parser.error
+            raise HttpError(error.status, error.message)
+
+    def send(self, request, response):
+        """Write head and body at once, or return what is to be awaited."""
+        if self.stopping or not (request.complete or self.can_drain(request)):
+            request.keep_alive = False
+        try:
+            head = render_head(request, response)
+        except ValueError:
+            logger.exception("The response to %r is no HTTP", request.path)
+            return self.send_error(request, 500)
+        if request.method == "HEAD":
+            self.transport.write(head)
+        elif isinstance(response.body, bytes):
+            self.transport.write(head + response.body)
+        else:
+            return self.stream(request, response, head)
+        return self.room
+
+    def send_error(self, request, status, message=""):
+        response = self.app.refuse(HttpError(status, message))
+        return self.send(request, response)
+
+    def can_drain(self, request):
+        """Return whether content that nobody wanted can be read and left."""
+        # A client that waits for 100 Continue may never send its content.
+        return request.length <= self.max_drain and not request.awaits_continue
+
+    async def stream(self, request, response, head):
+        """Write a body as it is made, as fast as the client reads it."""
+        chunked = head.find(b"\r\ntransfer-encoding: chunked\r\n") > 0
+        try:
+            async for piece in response.body:
+                if piece:  # an empty chunk would be the last one
+                    piece = render_chunk(piece) if chunked else piece
+                    self.transport.write(head + piece)
+                    head = b""
+                if self.room:
+                    await self.room
+        except Exception:
+            if not head:
+                raise
+            logger.exception("The body of %r could not begin", request.path)
+            self.send_error(request, 500)
+            return
+        self.transport.write(head + (render_chunk(b"") if chunked else b""))
+
+    async def drain(self, request):
+        """Read content that nobody wanted, up to a bound, or else close."""
+        left = self.max_drain
+        while left > 0 and not request.complete and not self.parser.error:
+            left -= len(request.arrived)
+            request.arrived.clear()
+            await self.received()
+        if not request.complete:
+            request.keep_alive = False
+
+    def refuse(self, error):
+        """Answer what could not be parsed, and therefore has no request."""
+        request = self.app.Request(self.app, "GET", "*", "1.1", [])
+        request.keep_alive = False
+        self.send_error(request, error.status, error.message)
+
+    async def linger(self):
+        """Stop writing, but read on: to close with bytes unread is a reset,
+        and may take our last answer away from the client (RFC 9112, 9.6)."""
+        self.parser.finish()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.linger_time):
+                    while not self.parser.eof:
+                        await self.received()
+
+    def received(self):
+        """Return a future of more to parse, or of the news that all came."""
+        if self.paused:
+            self.paused = False
+            self.transport.resume_reading()
+        self.arrival = self.loop.create_future()
+        return self.arrival
+
+    def wake(self):
+        if self.arrival and not self.arrival.done():
+            self.arrival.set_result(None)

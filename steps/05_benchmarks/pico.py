@@ -1,0 +1,208 @@
+"""Answer requests with handlers, found by their route.
+
+Knows: routes, hooks, errors.
+Does not know: what a handler does; bytes on the wire.
+"""
+
+import inspect
+import json
+import logging
+
+from connection import Connection
+from messages import HttpError, Request, Response
+from routing import Route, Router
+from server import Server
+
+logger = logging.getLogger("pico")
+
+
+async def options(request, response, allow):
+    """Say what a path can be asked for (RFC 9110, 9.3.7)."""
+    response.status = 204
+    response.headers["allow"] = allow
+
+
+OPTIONS = Route("/", ["OPTIONS"], options)
+
+
+def allow_field(methods):
+    """Return the value of Allow: HEAD follows GET, and OPTIONS answers.
+
+    >>> allow_field({"GET", "POST"})
+    'GET, HEAD, OPTIONS, POST'
+    """
+    head = {"HEAD"} if "GET" in methods else set()
+    return ", ".join(sorted({"OPTIONS", *methods, *head}))
+
+
+def json_encoder():
+    """Return a function that encodes compact JSON.
+
+    JSONEncoder makes another encoder in C at each call; here is one.
+    """
+    slow = json.JSONEncoder(separators=(",", ":"))
+    if json.encoder.c_make_encoder is None:  # as on PyPy
+        return slow.encode
+    quote = json.encoder.encode_basestring_ascii
+    flags = slow.sort_keys, slow.skipkeys, slow.allow_nan
+    encode = json.encoder.c_make_encoder(
+        None, slow.default, quote, None, ":", ",", *flags
+    )
+    return lambda value: "".join(encode(value, 0))
+
+
+class Pico(dict):
+    """An application; as a dict it holds what its handlers share."""
+
+    encode_json = staticmethod(json_encoder())
+    # A subclass may replace each part.
+    Protocol = Connection
+    Request = Request
+    Response = Response
+    Router = Router
+    Server = Server
+
+    def __init__(self):
+        self.router = self.Router()
+        self.connections = set()
+        self.listeners = {}
+
+    def route(self, path, methods=None, **payload):
+        """Register the decorated handler, or a class with `on_get`..."""
+
+        def register(view):
+            if inspect.isclass(view):
+                self.add_class(path, view, methods, **payload)
+            else:
+                self.router.add(path, methods or ["GET"], view, **payload)
+            return view
+
+        return register
+
+    def add_class(self, path, view, methods, **payload):
+        """Register each `on_<method>` of an instance of the class."""
+        names = [name for name in dir(view) if name.startswith("on_")]
+        if methods or not names:
+            raise ValueError(
+                f"{view.__name__} must say its methods by on_get, on_post..."
+            )
+        instance = view()
+        for name in names:
+            handler = getattr(instance, name)
+            self.router.add(path, [name[3:].upper()], handler, **payload)
+
+    def listen(self, name):
+        """Register the decorated listener for a hook."""
+
+        def register(listener):
+            self.listeners.setdefault(name, []).append(listener)
+            return listener
+
+        return register
+
+    async def hook(self, name, *args, **kwargs):
+        """Call the listeners of a hook; the first true result ends it."""
+        for listener in self.listeners.get(name, ()):
+            result = listener(*args, **kwargs)
+            if inspect.isawaitable(result):
+                result = await result
+            if result:
+                return result
+        return None
+
+    async def answer(self, request):
+        """Return the response to a request, whatever happens."""
+        response = self.Response(self)
+        try:
+            await self.respond(request, response)
+        except Exception as error:
+            response = await self.recover(request, error)
+        if "response" in self.listeners:
+            response = await self.conclude(request, response)
+        return response
+
+    async def conclude(self, request, response):
+        """Return the response when its listeners have seen it."""
+        try:
+            await self.hook("response", request, response)
+        except Exception as error:
+            response = self.refuse(self.blame(request, error))
+        return response
+
+    async def respond(self, request, response):
+        """Call hooks and handler in their order; any of them may raise."""
+        route, parameters, allowed = self.lookup(request)
+        request.route = route
+        if "headers" in self.listeners:
+            if await self.hook("headers", request, response):
+                return
+        if route is None:
+            route, parameters = self.unrouted(request, allowed)
+        if request.content is None and "lazy_body" not in route.payload:
+            await request.load_body()
+        if "request" in self.listeners:
+            if await self.hook("request", request, response):
+                return
+        result = route.handler(request, response, **parameters)
+        if inspect.isawaitable(result):
+            await result
+
+    async def recover(self, request, error):
+        """Return the response to an error, which listeners may change."""
+        response = self.refuse(self.blame(request, error))
+        try:
+            await self.hook("error", request, response, error)
+        except Exception as another:
+            response = self.refuse(self.blame(request, another))
+        return response
+
+    def blame(self, request, error):
+        """Return what the client is told; the log is told everything."""
+        if isinstance(error, HttpError):
+            return error
+        logger.error(
+            "%s %r failed", request.method, request.path, exc_info=error
+        )
+        return HttpError(500)
+
+    def lookup(self, request):
+        """Return route, parameters and allowed methods; HEAD is a GET."""
+        method, path = request.method, request.path
+        route, parameters, allowed = self.router.match(method, path)
+        if method == "HEAD" and route is None:
+            return self.router.match("GET", path)
+        return route, parameters, allowed
+
+    def unrouted(self, request, allowed):
+        """Answer for a path without a route, or without this method."""
+        if request.path == "*":
+            allowed = {m for r in self.router.routes for m in r.methods}
+        if not allowed:
+            raise HttpError(404)
+        allow = allow_field(allowed)
+        if request.method == "OPTIONS":
+            return OPTIONS, {"allow": allow}
+        raise HttpError(405, headers={"allow": allow})
+
+    def refuse(self, error):
+        """Return the response that tells of an error."""
+        response = self.Response(self)
+        response.status = error.status
+        response.headers["content-type"] = "text/plain; charset=utf-8"
+        response.headers.update(error.headers)
+        response.body = error.message
+        return response
+
+    async def startup(self):
+        await self.hook("startup")
+
+    async def shutdown(self):
+        await self.hook("shutdown")
+
+    def run(self, host=None, port=None):
+        """Serve until Ctrl-C, at `HOST` and `PORT` if nothing is given."""
+        self.serve(host, port).run()
+
+    def serve(self, host=None, port=None):
+        """Accept connections: `async with app.serve(port=0) as server`."""
+        return self.Server(self, host, port)

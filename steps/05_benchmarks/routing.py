@@ -1,0 +1,123 @@
+"""Find the route of a path, and the parameters in it.
+
+Knows: patterns, paths, parameters, methods.
+Does not know: bytes, sockets, asyncio.
+"""
+
+import re
+from uuid import UUID
+
+# {name}, {name:int} or {name:[0-9]{4}}: a regex may hold one pair of braces.
+PLACEHOLDER = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
+
+# kind: (what it matches, what converts the text, if anything)
+KINDS = {
+    "": (r"[^/]+", None),
+    "string": (r"[^/]+", None),
+    "any": (r"[^/]+", None),
+    "path": (r"(?s:.+)", None),
+    "digit": (r"[0-9]+", None),
+    "alpha": (r"[a-zA-Z]+", None),
+    "alnum": (r"[a-zA-Z0-9]+", None),
+    "int": (r"-?[0-9]{1,18}", int),
+    "float": (r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?", float),
+    "uuid": (r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", UUID),
+}
+
+# In the order of specificity these come after every literal character.
+TYPED, UNTYPED, ANY_DEPTH, END = "\U0010fff0\U0010fff1\U0010fff2\U0010fff3"
+VAGUE = {"": UNTYPED, "string": UNTYPED, "any": UNTYPED, "path": ANY_DEPTH}
+
+
+class Route:
+    """One pattern of paths, the methods it allows, and its handler.
+
+    >>> Route("/users/{id:int}", ["GET"], print).match("/users/7")
+    {'id': 7}
+    """
+
+    def __init__(self, path, methods, handler, **payload):
+        self.path = path
+        self.methods = methods
+        self.handler = handler
+        self.payload = payload
+        self.specificity = PLACEHOLDER.sub(_rank, path) + END
+        self.regex, self.converters = _compile(path)
+
+    def match(self, path):
+        """Return the parameters in `path`, or None if it does not match."""
+        found = self.regex.fullmatch(path)
+        return self.convert(found) if found else None
+
+    def convert(self, found):
+        """Return the parameters of a match."""
+        parameters = found.groupdict()
+        for name, convert in self.converters.items():
+            parameters[name] = convert(parameters[name])
+        return parameters
+
+
+class Router:
+    """All routes, the more specific first, whatever the order of adding."""
+
+    def __init__(self):
+        self.routes = []
+        self.by_method = {}
+
+    def add(self, path, methods, handler, **payload):
+        """Add a route; ValueError if the path cannot be understood."""
+        route = Route(path, methods, handler, **payload)
+        for routes in (
+            self.routes,
+            *(self.by_method.setdefault(method, []) for method in methods),
+        ):
+            routes.append(route)
+            routes.sort(key=lambda route: route.specificity)
+
+    def match(self, method, path):
+        """Return route, parameters and the methods that are allowed.
+
+        Without a route the path is unknown if nothing is allowed either.
+
+        >>> router = Router()
+        >>> router.add("/hello/{name}", ["GET"], print)
+        >>> router.match("GET", "/hello/ada")[1]
+        {'name': 'ada'}
+        >>> router.match("POST", "/hello/ada")
+        (None, {}, {'GET'})
+        """
+        for route in self.by_method.get(method, ()):
+            found = route.regex.fullmatch(path)
+            if found:
+                return route, route.convert(found), route.methods
+        allowed = set()
+        for route in self.routes:
+            if route.match(path) is not None:
+                allowed.update(route.methods)
+        return None, {}, allowed
+
+
+def _rank(placeholder):
+    """Return the character that stands for a placeholder in the order."""
+    return VAGUE.get(placeholder[2] or "", TYPED)
+
+
+def _compile(path):
+    """Return the regex of a path, and a converter for each parameter."""
+    literals = PLACEHOLDER.split(path)[::3]
+    if not path.startswith("/") or re.search("[{}]", "".join(literals)):
+        raise ValueError(
+            f"{path!r} is no route: it must start with a slash, and a"
+            " placeholder looks like {name} or {name:int}."
+        )
+    regex, converters = re.escape(literals[0]), {}
+    placeholders = PLACEHOLDER.findall(path)
+    for (name, kind), literal in zip(placeholders, literals[1:], strict=True):
+        pattern, convert = KINDS.get(kind, (kind, None))
+        regex += f"(?P<{name}>{pattern})" + re.escape(literal)
+        if convert:
+            converters[name] = convert
+    try:
+        return re.compile(regex), converters
+    except re.error as error:
+        raise ValueError(f"{path!r} is no route: {error}.") from error
