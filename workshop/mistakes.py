@@ -1,0 +1,69 @@
+"""Tell a foreseeable mistake in a program from what Python said of it.
+
+Knows: the last lines of a traceback, missing packages.
+Does not know: who ran the program, or where.
+"""
+
+import re
+import sys
+import traceback
+from pathlib import Path
+
+from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
+from workshop.steps import ROOT
+
+PLACE = re.compile(r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+)', re.M)
+MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w+)", re.M)
+# Only of these is it good advice to install them.
+PACKAGES = {"httptools", "uvloop", "typer", "rich", "psutil", "h11"}
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person writes it: from the root of the clone.
+
+    >>> shown(ROOT / "steps" / "steps.toml")
+    'steps/steps.toml'
+    """
+    if path.is_relative_to(ROOT) and path != ROOT:
+        return path.relative_to(ROOT).as_posix()
+    return str(path)
+
+
+def explained(text: str, program: Path) -> WorkshopError:
+    """Return a sentence for what a program wrote before it ended."""
+    folder = program.parent
+    missing = MISSING.findall(text)
+    if missing and missing[-1] in PACKAGES:
+        return lacking(missing[-1], shown(program))
+    last = text.rstrip().splitlines()[-1]
+    if "Traceback (most recent" not in text and "Error" not in last:
+        return WorkshopError(f"{shown(program)}: {last}", ENVIRONMENT)
+    places = [
+        (Path(found["path"]), found["line"])
+        for found in PLACE.finditer(text)
+        if Path(found["path"]).is_relative_to(folder)
+    ]
+    path, line = places[-1] if places else (program, "?")
+    return WorkshopError(
+        f"{shown(path)}, line {line}: {last}. Correct that line, then try"
+        " again.",
+        FAIL,
+    )
+
+
+def of_exception(error: BaseException, program: Path) -> WorkshopError:
+    """Return a sentence for an exception that a folder's code raised."""
+    if isinstance(error, WorkshopError):
+        return error
+    text = "".join(traceback.format_exception(error))
+    return explained(text, program)
+
+
+def lacking(package: str, who: str) -> WorkshopError:
+    """Return a sentence for a package that is not installed."""
+    return WorkshopError(
+        f"{who} needs {package}, which is not installed: run"
+        f" `{Path(sys.executable).name} -m pip install {package}`"
+        " (or `python3 start.py`, which installs all that is needed).",
+        ENVIRONMENT,
+    )

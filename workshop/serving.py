@@ -1,0 +1,284 @@
+"""Start the program of a step in a process of its own, and end it.
+
+Knows: targets, child processes, the line `Listening on`.
+Does not know: requests; what a program answers.
+"""
+
+import contextlib
+import os
+import queue
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import BinaryIO, TextIO
+from urllib.parse import SplitResult, urlsplit
+
+import psutil
+
+from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
+from workshop.mistakes import explained, shown
+from workshop.steps import find
+
+PATIENCE = 10.0  # seconds until a program must say that it listens
+GRACE = 3.0  # seconds until a program that was told to end is killed
+LONG = 65536  # bytes of a line, or of a log, that are kept
+LISTENING = re.compile(rb"Listening on (http://\S+)")
+
+
+# Targets
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is judged or measured: a step, any folder, or a URL."""
+
+    name: str
+    folder: Path | None
+    url: str | None
+
+
+def target(word: str) -> Target:
+    """Return the target called `03`, `parsing`, `some/folder` or a URL."""
+    if "://" in word:
+        return Target(word, None, answering(word))
+    folder = Path(word).expanduser()
+    if word.isdecimal() or not folder.is_dir():
+        with contextlib.suppress(WorkshopError):
+            step = find(word)
+            return Target(step.name, step.folder, None)
+        raise WorkshopError(
+            f"{word!r} is no step, no folder and no URL: give a step"
+            " (03), a folder that exists, or http://HOST:PORT."
+        )
+    folder = folder.resolve()
+    main_file(folder)
+    return Target(folder.name, folder, None)
+
+
+def main_file(folder: Path) -> Path:
+    """Return the program of a folder: app.py, or pico.py in step 01."""
+    for name in ("app.py", "pico.py"):
+        if (folder / name).is_file():
+            return folder / name
+    raise WorkshopError(
+        f"{shown(folder)} has neither app.py nor pico.py: give a folder"
+        " that holds a program, such as steps/03_parsing."
+    )
+
+
+def answering(url: str) -> str:
+    """Return the URL without its path, once its server has answered."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise WorkshopError(
+            f"{url!r} is no URL that can be tried: it must look like"
+            " http://127.0.0.1:8000."
+        )
+    try:
+        knock(parts)
+    except (OSError, ValueError) as error:
+        raise WorkshopError(
+            f"{url} does not answer ({error}): start its server first,"
+            " or correct the address.",
+            ENVIRONMENT,
+        ) from None
+    return f"http://{parts.netloc}"
+
+
+def knock(parts: SplitResult) -> None:
+    """Send the simplest request; raise unless HTTP comes back."""
+    address = (parts.hostname, parts.port or 80)
+    request = f"GET / HTTP/1.1\r\nhost: {parts.netloc}\r\n\r\n"
+    with socket.create_connection(address, timeout=PATIENCE / 2) as client:
+        client.sendall(request.encode("latin-1"))
+        if not client.recv(5).startswith(b"HTTP/"):
+            raise ValueError("what it sends is not HTTP")
+
+
+# Programs
+
+
+@dataclass(frozen=True)
+class Running:
+    """A program that listens."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    errors: Path
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 80
+
+    def log(self) -> str:
+        """Return what the program has written to its stderr."""
+        return last(self.errors)
+
+
+@contextlib.contextmanager
+def launched(
+    folder: Path,
+    program: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    patience: float = PATIENCE,
+    echo: bool = False,
+) -> Iterator[Running]:
+    """Run a folder's program, or another one on its rooms, until the end.
+
+    Step 01 has no rooms to run another program on: it runs its pico.py.
+    With `echo`, what the program writes is shown as well.
+    """
+    folder = folder.resolve()
+    if program is None or not (folder / "routing.py").is_file():
+        program = main_file(folder)
+    with contextlib.ExitStack() as stack:
+        made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        errors = Path(stack.enter_context(made), "stderr")
+        sink = stack.enter_context(errors.open("ab", buffering=0))
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(program.resolve())],
+            cwd=folder,
+            env=environment(folder, env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if echo else sink,
+        )
+        ears = Ears(process, sink, echo)
+        stack.callback(ears.join)
+        stack.callback(end, process)
+        url = ears.url(patience)
+        if url is None:
+            raise failure(process, errors, program, patience)
+        yield Running(url, process, errors)
+
+
+def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a child: its own rooms, any free port."""
+    return {
+        **os.environ,
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        **extra,
+    }
+
+
+class Ears:
+    """Hear what a program says, so that it never waits for a reader."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], sink: BinaryIO, echo: bool
+    ) -> None:
+        self.process = process
+        self.sink = sink
+        self.echo = echo
+        self.listens = False  # Before it does, we tell what it says.
+        self.said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        readers = [self.hear_stdout, self.hear_stderr][: 1 + echo]
+        self.threads = [Thread(target=each, daemon=True) for each in readers]
+        for thread in self.threads:
+            thread.start()
+
+    def url(self, patience: float) -> str | None:
+        """Return the URL that the program says, or None."""
+        with contextlib.suppress(queue.Empty):
+            return self.said.get(timeout=patience)
+        return None
+
+    def join(self) -> None:
+        """Hear the end of it."""
+        for thread in self.threads:
+            thread.join(GRACE)
+
+    def hear_stdout(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout as stdout:
+            for line in iter(lambda: stdout.readline(LONG), b""):
+                found = LISTENING.search(line)
+                if found:
+                    self.listens = True
+                    self.said.put(found[1].decode("latin-1"))
+                if self.echo:
+                    show(line, sys.stdout)
+        self.said.put(None)
+
+    def hear_stderr(self) -> None:
+        assert self.process.stderr
+        with self.process.stderr as stderr:
+            for line in iter(lambda: stderr.readline(LONG), b""):
+                self.sink.write(line)
+                if self.listens:
+                    show(line, sys.stderr)
+
+
+def show(line: bytes, stream: TextIO) -> None:
+    """Pass on a line that a program wrote."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(line.decode("utf-8", "backslashreplace"))
+        stream.flush()
+
+
+def failure(
+    process: subprocess.Popen[bytes],
+    errors: Path,
+    program: Path,
+    patience: float,
+) -> WorkshopError:
+    """Return the error that says why a program does not listen."""
+    try:
+        status = process.wait(1)
+    except subprocess.TimeoutExpired:
+        return WorkshopError(
+            f"{shown(program)} runs, but did not print `Listening on"
+            f" http://HOST:PORT` within {patience:.0f} seconds: let its"
+            " last line be `app.run()`.",
+            FAIL,
+        )
+    text = last(errors)
+    if not text.strip():
+        return WorkshopError(
+            f"{shown(program)} ended (status {status}) before it listened:"
+            " let its last line be `app.run()`.",
+            FAIL,
+        )
+    return explained(text, program)
+
+
+def last(errors: Path) -> str:
+    """Return the end of what a program wrote."""
+    with errors.open("rb") as file:
+        file.seek(max(0, errors.stat().st_size - LONG))
+        return file.read().decode("utf-8", "replace")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it started: kindly, then not."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        family = []
+    try:
+        process.terminate()
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        process.kill()  # Does nothing to one that has ended.
+        process.wait()
+        for child in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
