@@ -83,7 +83,7 @@ Action = bytes | Aside | Until
 
 
 class Wire:
-    """A server to which raw bytes can be sent: `Wire(url).send(b"GET ...")`."""
+    """A server that is sent raw bytes: `Wire(url).send(b"GET ...")`."""
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
         parts = urlsplit(url)
@@ -134,9 +134,9 @@ class Wire:
 
 
 def requested(data: bytes) -> list[str]:
-    """Return the methods of the request lines in these bytes.
+    r"""Return the methods of the request lines in these bytes.
 
-    >>> requested(b"HEAD / HTTP/1.1\\r\\n\\r\\nGET /a HTTP/1.0\\r\\n\\r\\n")
+    >>> requested(b"HEAD / HTTP/1.1\r\n\r\nGET /a HTTP/1.0\r\n\r\n")
     ['HEAD', 'GET']
     """
     return [m.group(1).decode() for m in REQUEST_LINE.finditer(data)]
@@ -295,7 +295,7 @@ class Connection:
             raise Silent from error
 
     def follow_up(self, wanted: int) -> Exchange:
-        """Ask once more: is the connection kept?"""
+        """Ask once more, to see whether the connection is kept."""
         with contextlib.suppress(Silent):
             seen = len(self.raw)
             answered = len(self.reader.answers) >= wanted

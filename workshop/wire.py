@@ -161,8 +161,8 @@ def action(entry: str | dict[str, Any]) -> Action:
             return text.encode("latin-1")
         case {"text": text, "times": times}:
             return bytes(text.encode("latin-1") * times)
-        case {"aside": request, **rest}:
-            answer = rest.get("answer", "").encode("latin-1")
+        case {"aside": request}:
+            answer = entry.get("answer", "").encode("latin-1")
             return Aside(request.encode("latin-1"), answer)
         case {"until": content}:
             return Until(content.encode("latin-1"))
@@ -220,7 +220,8 @@ def compare(case: Case, cut: Cut, seen: Exchange) -> Iterator[str]:
     wanted = expected(case, cut)
     if seen.garbage and all(answer.complete for answer in wanted):
         yield f"not HTTP: {seen.garbage}"
-    for number, (want, answer) in enumerate(zip(wanted, seen.answers), 1):
+    pairs = zip(wanted, seen.answers, strict=False)
+    for number, (want, answer) in enumerate(pairs, 1):
         for objection in differences(want, answer):
             ordinal = f"answer {number}: " if len(wanted) > 1 else ""
             yield ordinal + objection
@@ -324,7 +325,9 @@ def judge_target(
     chosen: Target, patience: float = PATIENCE
 ) -> dict[int, Verdict]:
     """Judge a step, a folder or a URL."""
-    step = next((s.number for s in all_steps() if s.folder == chosen.folder), "05")
+    step = next(
+        (s.number for s in all_steps() if s.folder == chosen.folder), "05"
+    )
     with served(chosen) as url:
         return judge_all(url, step, patience)
 
@@ -382,7 +385,8 @@ def recorded() -> dict[str, Any]:
     """Return what `record` wrote last."""
     if not RECORD.is_file():
         raise WorkshopError(
-            f"{RECORD} is missing: `python -m workshop.wire --record` makes it."
+            f"{RECORD} is missing:"
+            " `python -m workshop.wire --record` makes it."
         )
     return dict(json.loads(RECORD.read_text("utf-8")))
 
@@ -421,7 +425,9 @@ def matrix(verdicts: dict[str, dict[int, Verdict]]) -> Table:
 
 def single(name: str, verdicts: dict[int, Verdict]) -> Table:
     """Return the table of one target, with the reasons."""
-    table = Table(title=f"{name}: {right(verdicts)}/{len(counted())} rows right")
+    table = Table(
+        title=f"{name}: {right(verdicts)}/{len(counted())} rows right"
+    )
     for column in ("#", "row", "", "reason"):
         table.add_column(column, justify="right" if column == "#" else "left")
     for row in rows():
@@ -435,7 +441,9 @@ def main(words: list[str]) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m workshop.wire")
     parser.add_argument("target", nargs="?", help="step, folder or URL")
-    parser.add_argument("--record", action="store_true", help="write the result")
+    parser.add_argument(
+        "--record", action="store_true", help="write the result"
+    )
     options = parser.parse_args(words)
     console = Console()
     if options.target and not options.record:
