@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
         rest = self.send(request, response)
         if rest:
             await rest
-        if not request.complete:
+        if request.keep_alive and not request.complete:
             await self.drain(request)
         self.request = None
         if self.parser.unparsed:
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
             request.keep_alive = False
         try:
             head = render_head(request, response)
-        except ValueError:
+        except (TypeError, ValueError):
             logger.exception("The response to %r is no HTTP", request.path)
             return self.send_error(request, 500)
         if request.method == "HEAD":
@@ -139,8 +139,10 @@ class Connection(asyncio.Protocol):
 
     def can_drain(self, request):
         """Return whether content that nobody wanted can be read and left."""
+        if self.parser.error or request.length > self.max_drain:
+            return False
         # A client that waits for 100 Continue may never send its content.
-        return request.length <= self.max_drain and not request.awaits_continue
+        return not request.awaits_continue
 
     async def stream(self, request, response, head):
         """Write a body as it is made, as fast as the client reads it."""

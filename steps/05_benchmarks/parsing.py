@@ -24,9 +24,12 @@ STATUS_LINES = {
 # RFC 9110, 5.6.2 and 5.5: token, field value; RFC 3986, 3.2.2: host, port.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")
 HOST = re.compile(
-    r"(?:[0-9A-Za-z._~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(?::[0-9]*)?"
+    r"(?:(?:[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]*)?)?"
 )
+METHOD = re.compile(rb"[\r\n]*[0-9A-Za-z!#$%&'*+.^_`|~-]+(?: |$)")
 ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
+
+TEXT = "text/plain; charset=utf-8"
 
 # Fields that only pico writes, whatever a handler says.
 OWN_FIELDS = {"content-length", "transfer-encoding", "connection", "date"}
@@ -101,19 +104,25 @@ class RequestParser:
         return len(self.request.arrived) > self.max_arrived
 
     def parse(self, data):
+        before, rest = len(self.requests), None
         try:
             self.http.feed_data(data)
             self.overhead += len(data)
             if self.overhead > self.max_head:
                 self.fail(BadMessage(431 if self.request is None else 400))
         except httptools.HttpParserUpgrade as upgrade:
-            self.ignore_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserInvalidMethodError:
-            self.fail(BadMessage(501, "The method is unknown."))
+            # A token is a method that we do not know, the rest is garbage.
+            alone = len(self.requests) == before and METHOD.match(data)
+            self.fail(BadMessage(501 if alone else 400))
         except httptools.HttpParserCallbackError as error:
             self.fail(error.__context__)
         except httptools.HttpParserError as error:
             self.fail(BadMessage(400, str(error)))
+        if rest is not None:
+            self.ignore_upgrade()
+            self.parse(rest)
 
     def fail(self, error):
         """Remember why no more can be parsed, unless no more is wanted."""
@@ -121,7 +130,7 @@ class RequestParser:
             self.error = error
             self.finished = True
 
-    def ignore_upgrade(self, rest):
+    def ignore_upgrade(self):
         """Go on in HTTP/1.1: we speak no protocol that is offered here.
 
         httptools ends such a message with its head (RFC 9110, 7.8), so a
@@ -133,7 +142,6 @@ class RequestParser:
                 head += f"{name}: {self.request.headers[name]}\r\n"
         self.http = httptools.HttpRequestParser(self)
         self.http.feed_data(head.encode() + b"\r\n")
-        self.parse(rest)
 
     # What httptools calls, in the order of a message.
 
@@ -216,16 +224,22 @@ def is_host(value):
 
 
 def check_length(request, value):
-    """Take note of a length, which the parser knows to be a number."""
+    """Take note of a length; the parser saw to it that it is a number."""
+    if len(value) > 18:  # thousands of zeros: int would raise
+        raise BadMessage(400, "The field Content-Length is too long.")
     request.length = int(value)
     request.content = None
 
 
 def check_coding(request, value):
     """Refuse all codings but chunked, which HTTP/1.0 does not have."""
+    value = request.headers["transfer-encoding"]  # all fields of that name
     if request.version == "1.0":
         raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding.")
-    if value.lower() != "chunked":
+    *codings, final = value.lower().replace(" ", "").split(",")
+    if final != "chunked":
+        raise BadMessage(400, "The final coding is not chunked.")
+    if codings:
         raise BadMessage(501, "No coding but chunked is known.")
     request.content = None
 
@@ -279,6 +293,9 @@ def find_path(request):
 
 def render_head(request, response):
     """Return the head of a response; ValueError if a field is none."""
+    if isinstance(response.body, str):
+        response.headers.setdefault("content-type", TEXT)
+        response.body = response.body.encode()
     head = STATUS_LINES.get(response.status) or status_line(response.status)
     for name, value in response.headers.items():
         if name not in OWN_FIELDS:
@@ -308,16 +325,17 @@ def frame(request, response):
     Where only the end of the connection can, it will not be kept alive.
     """
     fields = ""
-    if response.status < 200:
+    if not 200 <= response.status <= 999:
         raise ValueError(f"{response.status:d} is no final status.")
-    if isinstance(response.body, str):
-        response.body = response.body.encode()
-    if response.status in (204, 304):
+    if response.status in (204, 205, 304):
         response.body = b""
+    if response.status in (204, 304):
+        pass  # there is no content whose end could be told
     elif isinstance(response.body, bytes):
         fields += f"content-length: {len(response.body)}\r\n"
     elif "content-length" in response.headers:
-        fields += f"content-length: {response.headers['content-length']}\r\n"
+        length = int(response.headers["content-length"])
+        fields += f"content-length: {length}\r\n"
     elif request.version == "1.1":
         fields += "transfer-encoding: chunked\r\n"
     else:

@@ -20,9 +20,11 @@ def logger(app, stream=None):
     log.propagate = False
     log.handlers = [logging.StreamHandler(stream or sys.stderr)]
 
-    @app.listen("headers")
     def start(request, response):
         request["started"] = time.perf_counter()
+
+    # First of all: a listener that answers ends the chain.
+    app.listeners.setdefault("headers", []).insert(0, start)
 
     @app.listen("response")
     def write(request, response):

@@ -31,11 +31,13 @@ def cors(app, origin="*", methods=(), headers=(), credentials=False):
 
     @app.listen("response")
     def allow(request, response):
-        if origin != "*":
-            # What is answered depends on who asks: caches must know.
-            vary = response.headers.get("vary")
-            response.headers["vary"] = f"{vary}, Origin" if vary else "Origin"
-        if origin in ("*", request.origin) and request.origin:
+        if origin == "*":
+            response.headers["access-control-allow-origin"] = "*"
+            return
+        # What is answered depends on who asks: caches must know.
+        vary = response.headers.get("vary")
+        response.headers["vary"] = f"{vary}, Origin" if vary else "Origin"
+        if request.origin == origin:
             response.headers["access-control-allow-origin"] = origin
             if credentials:
                 response.headers["access-control-allow-credentials"] = "true"

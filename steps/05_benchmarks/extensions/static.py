@@ -17,8 +17,9 @@ def static(app, prefix="/static/", root=".", index="index.html"):
     """Serve the files below `root`, and nothing that lies elsewhere."""
     root = Path(root).resolve()
 
+    @app.route(prefix)
     @app.route(f"{prefix}{{path:path}}")
-    async def serve(request, response, path):
+    async def serve(request, response, path=""):
         file = await asyncio.to_thread(find, root, path, index)
         kind, encoding = mimetypes.guess_type(file.name)
         kind = "application/octet-stream" if encoding else kind
@@ -35,8 +36,11 @@ def find(root, path, index):
     """
     try:
         file = (root / path).resolve()
-        file = file / index if file.is_dir() else file
-        inside = file.resolve().is_relative_to(root) and file.is_file()
+        if file.is_dir():
+            file = (file / index).resolve()
+        elif path.endswith(("/", "/.")):
+            raise HttpError(404)
+        inside = file.is_relative_to(root) and file.is_file()
     except (OSError, ValueError) as error:  # a NUL, or a name too long
         raise HttpError(404) from error
     if not inside or "\\" in path:  # the slash of Windows
