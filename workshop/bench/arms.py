@@ -1,0 +1,83 @@
+"""Name what is compared: a step, or a program on a step.
+
+Knows: folders, programs, the case that an arm must answer.
+Does not know: how it is measured.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workshop.bench.cases import Case, declared
+from workshop.errors import WorkshopError
+from workshop.hashes import sources
+from workshop.serving import target
+from workshop.steps import all_steps, find, rooms
+
+EXTENDED = Path(__file__).parent / "extended.py"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the servers that an experiment compares."""
+
+    name: str
+    folder: Path
+    case: Case
+    program: Path | None = None  # None: the folder's own.
+    env: Mapping[str, str] = field(default_factory=dict)
+    beside: bool = False  # It is no rung: nothing is compared with it.
+
+    @property
+    def hash(self) -> str:
+        """Say which sources this is."""
+        return sources(self.folder)
+
+    @property
+    def extensions(self) -> list[str]:
+        """Say which extensions are activated."""
+        return [e for e in self.env.get("EXTENSIONS", "").split(",") if e]
+
+    @property
+    def rooms(self) -> int:
+        """Say how many rooms it has."""
+        return len(rooms(self.folder))
+
+
+def extended(
+    name: str, folder: Path, case: Case, extensions: list[str]
+) -> Arm:
+    """Return the arm that runs a folder's app with these extensions."""
+    env = {"EXTENSIONS": ",".join(extensions)}
+    return Arm(name, folder, declared(folder, case), EXTENDED, env, True)
+
+
+def step_arms(words: Sequence[str], case: Case) -> list[Arm]:
+    """Return the arms of these steps, or of all."""
+    steps = [find(word) for word in words] if words else all_steps()
+    return [
+        Arm(
+            f"{step.number} {step.word.replace('_', ' ')}",
+            step.folder,
+            declared(step.folder, case),
+        )
+        for step in steps
+    ]
+
+
+def extensions_of(folder: Path) -> list[str]:
+    """Return the extensions that a folder has."""
+    paths = sorted((folder / "extensions").glob("[!_]*.py"))
+    return [path.stem for path in paths]
+
+
+def target_arm(word: str, case: Case) -> Arm:
+    """Return the arm of a step or of a learner's own folder."""
+    chosen = target(word)
+    if chosen.folder is None:
+        raise WorkshopError(
+            f"{word} is a URL: CPU time can only be measured of a server that"
+            " we start, so give its folder."
+        )
+    own = declared(chosen.folder, case)
+    return Arm(f"your {chosen.folder.name}", chosen.folder, own, beside=True)

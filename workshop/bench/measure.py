@@ -1,0 +1,217 @@
+"""Let arms run against each other, interleaved, round by round.
+
+Knows: the order of launches, warm-up, what one launch costs, wrong answers.
+Does not know: what the arms are, what is concluded.
+
+The unit is a launch: a fresh server process, answers verified, a warm-up that
+is thrown away, then a load between two readings of the server's CPU clock.
+"""
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from workshop.bench.arms import Arm
+from workshop.bench.cases import WrongAnswer
+from workshop.bench.load import Builtin
+from workshop.bench.ratios import (
+    Comparison,
+    Interval,
+    compare,
+    interval,
+    noise_of,
+)
+from workshop.bench.servers import Server, server
+from workshop.bench.wrk import Wrk, installed
+from workshop.errors import USAGE, WorkshopError
+
+AGAIN = "again"  # A', the second copy of the first arm
+BUSY = 0.05  # More voluntary switches per request: the server was waiting.
+
+Generator = Builtin | Wrk
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    rounds: int
+    seconds: float
+    warm_up: float = 0.15
+    connections: int = 32
+    seed: int = 2026
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One launch of one arm."""
+
+    arm: str
+    round: int
+    position: int
+    cpu_us: float  # server CPU time per request
+    answers: int
+    seconds: float
+    switches: float  # voluntary, per request
+    memory: int
+    percentiles: dict[str, float]
+
+    @property
+    def requests_per_second(self) -> float:
+        return self.answers / self.seconds
+
+
+@dataclass
+class Race:
+    """All samples of a run, and what is wrong with it."""
+
+    arms: list[str]  # the first is A
+    samples: list[Sample] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)  # arm: reason
+
+    def of(self, arm: str) -> list[Sample]:
+        """Return the samples of an arm, in the order of rounds."""
+        mine = [s for s in self.samples if s.arm == arm]
+        return sorted(mine, key=lambda sample: sample.round)
+
+    def interval(self, arm: str, what: str) -> Interval | None:
+        """Return the median and interval of one figure of an arm."""
+        values = [getattr(sample, what) for sample in self.of(arm)]
+        return interval(values) if values else None
+
+    def pairs(self, a: str, b: str) -> tuple[list[float], list[float]]:
+        """Return the CPU times of two arms in the rounds both have."""
+        ours = {s.round: s.cpu_us for s in self.of(a)}
+        theirs = {s.round: s.cpu_us for s in self.of(b)}
+        both = sorted(ours.keys() & theirs.keys())
+        return [ours[r] for r in both], [theirs[r] for r in both]
+
+    @property
+    def noise(self) -> float | None:
+        """How far A' was from A."""
+        a, again = self.pairs(self.arms[0], AGAIN)
+        if not a:
+            return None
+        return noise_of([y / x for x, y in zip(a, again, strict=True)])
+
+    def compare(self, a: str, b: str) -> Comparison | None:
+        """Compare b with a, in the rounds which both have."""
+        ours, theirs = self.pairs(a, b)
+        if not ours or self.noise is None:
+            return None
+        return compare(ours, theirs, self.noise)
+
+    def busy(self, arm: str) -> bool:
+        """Return whether the server had always something to do."""
+        switches = [sample.switches for sample in self.of(arm)]
+        return not switches or statistics.median(switches) <= BUSY
+
+    def verdict(self, a: str, b: str) -> str:
+        """Return one of four words; unclear if a server was not busy."""
+        found = self.compare(a, b)
+        if found is None or not (self.busy(a) and self.busy(b)):
+            return "unclear"
+        return found.verdict
+
+    def data(self, arm: str) -> list[dict[str, Any]]:
+        """Return the raw samples of an arm, as data for JSON."""
+        return [asdict(sample) for sample in self.of(arm)]
+
+
+def orders(names: Sequence[str], rounds: int, seed: int) -> list[list[str]]:
+    """Return the order of launches in each round.
+
+    Drawn by lot; every second round is the one before, backwards. So all arms
+    have the same mean position, and what drifts slowly falls on all alike.
+
+    >>> orders("ab", 2, seed=1)
+    [['b', 'a'], ['a', 'b']]
+    """
+    lot = random.Random(seed)
+    drawn: list[list[str]] = []
+    for number in range(rounds):
+        if number % 2:
+            drawn.append(drawn[-1][::-1])
+        else:
+            drawn.append(lot.sample(list(names), len(names)))
+    return drawn
+
+
+def generator(load: str, connections: int) -> Generator:
+    """Return the generator called `auto`, `builtin` or `wrk`."""
+    if load not in ("auto", "builtin", "wrk"):
+        raise WorkshopError(
+            f"There is no load {load!r}: choose auto, builtin or wrk.", USAGE
+        )
+    if load == "wrk" or (load == "auto" and installed()):
+        return Wrk(connections)
+    return Builtin(1, connections)
+
+
+def launch(
+    arm: Arm, load: Generator, plan: Plan, core: int | None
+) -> dict[str, Any]:
+    """Launch an arm once; return the figures of one sample."""
+    with server(arm, core) as running:
+        load.open(running.host, running.port, arm.case)
+        load.run(plan.warm_up)
+        figures = timed(running, load, plan.seconds)
+        load.close()
+    return figures
+
+
+def timed(running: Server, load: Generator, seconds: float) -> dict[str, Any]:
+    """Read the server's clocks before and after a load."""
+    before = running.usage()
+    run = load.run(seconds)
+    after = running.usage()
+    return {
+        "cpu_us": (after.cpu - before.cpu) / run.answers * 1e6,
+        "answers": run.answers,
+        "seconds": run.seconds,
+        "switches": (after.switches - before.switches) / run.answers,
+        "memory": after.memory,
+        "percentiles": run.percentiles,
+    }
+
+
+def run(
+    race: Race,
+    arms: Sequence[Arm],
+    load: Generator,
+    plan: Plan,
+    core: int | None,
+    tell: Callable[[str, int], None] = lambda name, number: None,
+) -> None:
+    """Run all arms, and the first one twice, in every round.
+
+    Samples are added to the race one by one, so that whoever interrupts us has
+    what was measured so far. An arm that answers wrongly runs no more.
+    """
+    known = {arm.name: arm for arm in arms} | {AGAIN: arms[0]}
+    for number, names in enumerate(orders([*known], plan.rounds, plan.seed)):
+        for position, name in enumerate(names):
+            tell(name, number)
+            arm = known[name]
+            if arm.name in race.wrong:
+                continue
+            try:
+                figures = launch(arm, load, plan, core)
+            except WrongAnswer as error:
+                race.wrong[arm.name] = error.reason
+            else:
+                sample = Sample(name, number, position, **figures)
+                race.samples.append(sample)
+
+
+def enough(
+    arm: Arm, load: Generator, plan: Plan, core: int | None, most: int
+) -> None:
+    """Add processes to our generator until it keeps a server busy."""
+    while isinstance(load, Builtin) and len(load.processes) < most:
+        figures = launch(arm, load, plan, core)
+        if figures["switches"] <= BUSY:
+            return
+        load.add_process()
