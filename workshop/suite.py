@@ -1,0 +1,110 @@
+"""Run all checks of the repository: the one command for them.
+
+Knows: ruff, mypy, pytest, and where each of them begins.
+Does not know: what the tests test.
+
+`python3 start.py test` comes here. Lint and types first, all of them, then
+the tests, whose summary is the end of the output. Words are handed to pytest:
+`python3 start.py test -k wire`.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workshop.errors import FAIL, INTERRUPTED, PASS
+from workshop.steps import ROOT, all_steps
+
+
+@dataclass(frozen=True)
+class Check:
+    """One program that passes or fails."""
+
+    name: str
+    words: Sequence[str]
+    folder: Path = ROOT
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self) -> tuple[int, str]:
+        """Return the exit status and what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", *self.words],
+            cwd=self.folder,
+            env={**os.environ, **self.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+
+def checks() -> list[Check]:
+    """Return lint, format and types; mypy once for each step.
+
+    The rooms of two steps have the same names: to mypy in one run they would
+    be one module in two places.
+    """
+    return [
+        Check("ruff check", ["ruff", "check", "."]),
+        Check("ruff format", ["ruff", "format", "--check", "."]),
+        Check("mypy workshop", ["mypy", "--strict", "workshop"]),
+        *(rooms(step.folder) for step in all_steps()),
+    ]
+
+
+def rooms(folder: Path) -> Check:
+    """Return the check of one step's types, with a cache of its own.
+
+    A guarded import and a property without a decorator are assignments that
+    mypy cannot follow.
+    """
+    own = [
+        f"--config-file={ROOT / 'pyproject.toml'}",
+        f"--cache-dir={ROOT / '.mypy_cache' / folder.name}",
+        "--disable-error-code=assignment",
+        "--explicit-package-bases",
+        "--follow-imports=silent",  # workshop/ is checked by itself.
+        ".",
+    ]
+    return Check(
+        f"mypy {folder.name}", ["mypy", *own], folder, {"MYPYPATH": str(ROOT)}
+    )
+
+
+def report(check: Check) -> bool:
+    """Run a check, print one line and what it found; return if it passed."""
+    began = time.monotonic()
+    status, output = check.run()
+    took = time.monotonic() - began
+    lines = [f"{'FAIL' if status else 'PASS'}  {check.name}  {took:.1f} s"]
+    if status:
+        lines += ["    " + line for line in output.splitlines()]
+    print("\n".join(lines), flush=True)
+    return status == 0
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the checks, then pytest with these words; 0 if all passed."""
+    try:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            passed = all(list(pool.map(report, checks())))
+        tests = subprocess.call(
+            [sys.executable, "-m", "pytest", *words], cwd=ROOT
+        )
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if not passed:
+        print("FAIL: the tests aside, ruff or mypy found something (above).")
+    return PASS if passed and tests == 0 else FAIL
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
