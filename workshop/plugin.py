@@ -1,0 +1,396 @@
+"""Keep every promise on its step and on all later ones, under pytest.
+
+Knows: steps, targets, what is left behind by a test.
+Does not know: what a promise is about.
+
+A file `steps/NN_word/test_*.py` holds the promises of step NN. Each runs
+against step NN and every later step, and against the step before, where it
+must fail by an assertion: otherwise the step is not motivated. Two marks tell
+of exceptions:
+
+    @pytest.mark.until("02")      from step 02 on it must fail
+    @pytest.mark.holds_before     the step before kept it already
+
+Two fixtures lead to the code under test: `step`, its rooms in this process,
+and `wire`, a socket to the contract application on it. A test elsewhere that
+uses them runs against all steps, or those of `@pytest.mark.steps("04", "05")`.
+
+    --target FOLDER|URL           judge this, not the steps
+    --through 03                  with the promises of steps 01 to 03
+
+An `async def test_...` runs in a loop of its own. A test that leaves a task,
+a child process or an open socket behind fails. WORKSHOP_NO_SKIPS=1 makes a
+failure of every test that is skipped.
+"""
+
+import asyncio
+import contextlib
+import gc
+import inspect
+import json
+import os
+from collections.abc import Coroutine, Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from workshop import serving
+from workshop.errors import WorkshopError
+from workshop.exchange import Wire
+from workshop.mistakes import of_exception, shown
+from workshop.serving import Running, Target, launched, main_file
+from workshop.steps import Rooms, Step, all_steps, find, load
+
+CONTRACT = Path(__file__).with_name("wire_app.py")
+MARKS = (
+    "until(step): from this step on, the promise must fail",
+    "holds_before: the step before kept this promise already",
+    "steps(*numbers): the steps that a test outside steps/ runs against",
+)
+# A warning from a destructor cannot fail the test otherwise.
+STRICT = (
+    "error::ResourceWarning",
+    "error::pytest.PytestUnraisableExceptionWarning",
+    "error::pytest.PytestUnhandledThreadExceptionWarning",
+)
+PATIENCE = 2.0  # seconds for tasks and children that are ending anyway
+
+Marks = list[pytest.MarkDecorator]
+SERVERS: pytest.StashKey["Servers"] = pytest.StashKey()
+CHILDREN = pytest.StashKey[set[int]]()
+
+
+class Left(Exception):
+    """Something outlived its test. No assertion: it is never expected."""
+
+
+# What is judged
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("workshop")
+    group.addoption("--target", help="folder or URL to judge, not the steps")
+    group.addoption("--through", help="promises up to this step (default: 05)")
+    group.addoption(
+        "--json-lines",
+        action="store_true",
+        help="print each result as a line of JSON (for `workshop dev check`)",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    for line in STRICT:
+        config.addinivalue_line("filterwarnings", line)
+    if config.getoption("--json-lines"):
+        config.pluginmanager.register(JsonLines(), "workshop-json-lines")
+    try:
+        config.stash[SERVERS] = Servers(config)
+    except WorkshopError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+class Servers:
+    """The target that was asked for, and a server for each target."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        word = config.getoption("--target")
+        through = config.getoption("--through")
+        self.chosen: Target | None = serving.target(word) if word else None
+        if not through and self.chosen:
+            through = number_of(self.chosen)
+        self.through = find(through or all_steps()[-1].number).number
+        self.running: dict[Target, Running] = {}
+        self.stack = contextlib.ExitStack()
+
+    def url(self, target: Target) -> str:
+        """Return where the contract application runs on a target."""
+        if target.folder is None:
+            assert target.url
+            return target.url
+        running = self.running.get(target)
+        if running is None or running.process.poll() is not None:
+            server = launched(target.folder, CONTRACT)
+            running = self.stack.enter_context(server)
+            self.running[target] = running
+        return running.url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SERVERS in config.stash:
+        config.stash[SERVERS].stack.close()
+
+
+def number_of(target: Target) -> str | None:
+    """Return the number of a target that is a step."""
+    for step in all_steps():
+        if step.folder == target.folder:
+            return step.number
+    return None
+
+
+def home(path: Path) -> Step | None:
+    """Return the step whose folder holds a test file."""
+    for step in all_steps():
+        if path.parent == step.folder:
+            return step
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a promise against all targets that it concerns."""
+    if "target" not in metafunc.fixturenames:
+        return
+    servers = metafunc.config.stash[SERVERS]
+    path = metafunc.definition.path
+    parameters = [
+        pytest.param(
+            target, id=f"{name}-fails" if marks else name, marks=marks
+        )
+        for name, target, marks in judged(metafunc.definition, path, servers)
+    ]
+    metafunc.parametrize("target", parameters, indirect=True)
+
+
+def judged(
+    item: pytest.Item, path: Path, servers: Servers
+) -> Iterator[tuple[str, Target, Marks]]:
+    """Yield name, target and marks: an xfail where it has to fail."""
+    own, until = home(path), item.get_closest_marker("until")
+    ends = find(until.args[0]).number if until else "99"
+    if servers.chosen:
+        if own is None or own.number <= servers.through:
+            late = servers.through >= ends
+            marks = [fails("replaced on purpose")] if late else []
+            yield servers.chosen.name, servers.chosen, marks
+        return
+    before = item.get_closest_marker("holds_before") is None
+    for step in wanted(item, own, before):
+        if step.number > servers.through:
+            continue
+        marks = []
+        if own and step.number < own.number:
+            marks = [fails("the step before does not keep it")]
+        elif step.number >= ends:
+            marks = [fails("replaced on purpose")]
+        yield step.number, Target(step.name, step.folder, None), marks
+
+
+def wanted(
+    item: pytest.Item,
+    own: Step | None,
+    before: bool,
+) -> list[Step]:
+    """Return the steps that a test concerns."""
+    steps = all_steps()
+    if own:
+        first = steps.index(own)
+        return steps[max(0, first - 1) if before else first :]
+    named = item.get_closest_marker("steps")
+    return [find(word) for word in named.args] if named else steps
+
+
+def fails(reason: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that must fail, by an assertion."""
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
+
+
+# Fixtures
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """Return what the test runs against."""
+    chosen: Target = request.param
+    return chosen
+
+
+@pytest.fixture
+def step(target: Target) -> Rooms:
+    """Return the rooms of the target, freshly loaded."""
+    if target.folder is None:
+        pytest.skip("not applicable to a URL")
+    try:
+        rooms = load(target.folder)
+    except Exception as error:
+        raise of_exception(error, main_file(target.folder)) from None
+    guard(rooms)
+    return rooms
+
+
+@pytest.fixture
+def wire(target: Target, request: pytest.FixtureRequest) -> Wire:
+    """Return a client of the contract application on the target."""
+    return Wire(request.config.stash[SERVERS].url(target))
+
+
+def guard(rooms: Rooms) -> None:
+    """Raise unless the code under test is the target's own."""
+    for name, module in rooms.modules.items():
+        origin = Path(module.__file__ or "").resolve()
+        if not origin.is_relative_to(rooms.folder.resolve()):
+            raise Left(f"{name} comes from {origin}, not {rooms.folder}")
+
+
+# Tests that are coroutines
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an `async def` test in a loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    given = {name: pyfuncitem.funcargs[name] for name in names}
+    with asyncio.Runner() as runner:
+        runner.run(without_rest(pyfuncitem.obj(**given)))
+    return True
+
+
+async def without_rest(test: Coroutine[Any, Any, None]) -> None:
+    """Await a test, then see that no task is left."""
+    await test
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    if rest:  # A connection that was closed may need a turn to notice.
+        _, rest = await asyncio.wait(rest, timeout=PATIENCE)
+    if rest:
+        names = ", ".join(sorted(str(task.get_coro()) for task in rest))
+        raise Left(f"left {len(rest)} task(s) running: {names}")
+
+
+# What is left behind
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Note which children there are: those of fixtures may stay."""
+    item.stash[CHILDREN] = children()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """See that no child and no open socket of the test is left."""
+    result = yield
+    if CHILDREN in item.stash:
+        gc.collect(1)
+        before = item.stash[CHILDREN]
+        reap(children() - before)
+    return result
+
+
+def children() -> set[int]:
+    """Return the processes that this one has started, dead ones apart."""
+    pids = set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE:
+                pids.add(child.pid)
+    return pids
+
+
+def reap(pids: set[int]) -> None:
+    """End children that a test has left, and say so."""
+    left = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            left.append(psutil.Process(pid))
+    _, alive = psutil.wait_procs(left, timeout=PATIENCE)
+    if alive:
+        names = ", ".join(" ".join(child.cmdline()) for child in alive)
+        for child in alive:
+            child.kill()
+        psutil.wait_procs(alive)
+        raise Left(f"left {len(alive)} process(es) running: {names}")
+
+
+# Reports
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the server's log; refuse skips where all must run."""
+    report = yield
+    refuse_skip(report)
+    target = getattr(item, "funcargs", {}).get("target")
+    if report.failed and isinstance(target, Target):
+        running = item.config.stash[SERVERS].running.get(target)
+        if running and running.log():
+            report.sections.append(("Server's log", running.log()))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse skips of whole files, too."""
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip, if WORKSHOP_NO_SKIPS says so."""
+    refused = os.environ.get("WORKSHOP_NO_SKIPS") == "1"
+    if refused and report.skipped and not hasattr(report, "wasxfail"):
+        reason = why(report)
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} must not be skipped: {reason}"
+
+
+def why(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return the reason of a skip."""
+    place = report.longrepr
+    reason = place[2] if isinstance(place, tuple) else report.longreprtext
+    return reason.removeprefix("Skipped: ")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a promise; `reason` and `place` if it is broken."""
+
+    nodeid: str
+    word: str  # "kept", "broken" or "not applicable"
+    reason: str = ""
+    place: str = ""  # file:line of the test
+
+
+class JsonLines:
+    """Prints one line a test, for the command line to show."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Take the place of pytest's own report."""
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        config.pluginmanager.unregister(reporter)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.tell(Outcome(report.nodeid, "broken", report.longreprtext))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.tell(broken(report))
+        elif report.skipped and not hasattr(report, "wasxfail"):
+            self.tell(Outcome(report.nodeid, "not applicable", why(report)))
+        elif report.when == "call":
+            self.tell(Outcome(report.nodeid, "kept"))
+
+    def tell(self, outcome: Outcome) -> None:
+        print(json.dumps(asdict(outcome)), flush=True)
+
+
+def broken(report: pytest.TestReport) -> Outcome:
+    """Return what is wrong, and in which line of the test."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return Outcome(report.nodeid, "broken", report.longreprtext)
+    place = f"{shown(Path(crash.path))}:{crash.lineno}"
+    return Outcome(report.nodeid, "broken", crash.message, place)
