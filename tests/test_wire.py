@@ -23,19 +23,32 @@ from workshop.errors import WorkshopError
 from workshop.exchange import Until, Wire, requested
 from workshop.hashes import sources
 from workshop.serving import launched, target
-from workshop.steps import all_steps, find
+from workshop.steps import all_steps, find, load
 
 STEPS = [step.number for step in all_steps()]
 RIGHT_STEPS = [number for number in STEPS if number >= "03"]
 ROWS = [row.number for row in wire.rows()]
 HOST = b"Host: pico\r\n"
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+CHUNKED = (
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"
+)
 
 
 @functools.cache
 def judged(number):
-    """Judge a step once; a row that should be right may take its time."""
-    patience = 5 if number in RIGHT_STEPS else 1
-    return wire.judge_target(target(number), patience)
+    """Judge a step once; only what should be right may take its time."""
+
+    def judge(row):
+        wrong = wire.recorded_word(number, row.number) == "wrong"
+        return wire.judge(url, row, number, 1 if wrong else 5)
+
+    with (
+        wire.served(target(number)) as url,
+        ThreadPoolExecutor(len(ROWS)) as pool,
+    ):
+        return dict(zip(ROWS, pool.map(judge, wire.rows()), strict=True))
 
 
 def contract(number):
@@ -144,6 +157,69 @@ def test_sources_hash_changes_with_the_program_and_not_with_its_tests(
     (tmp_path / "pico.py").write_bytes(b"a = 2\n")
 
     assert (before == same, before == sources(tmp_path)) == (True, False)
+
+
+# The parser of a step, without a socket: bytes in, requests out.
+
+STREAMS = [
+    GET * 3,
+    b"\r\n" + GET,
+    b"POST /a HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello" + GET,
+    b"POST /a HTTP/1.1\r\n" + HOST + CHUNKED + GET,
+    b"POST /a HTTP/1.1\r\n" + HOST + UPGRADE + CHUNKED + GET,
+    b"GET /a HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\n" + GET,
+    b"GET /a HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n" + GET,
+    GET + b"GET / HTTP/1.1\r\n\r\n",
+    b"GET /a HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\nGET / HTTP/1.1\r\n\r\n",
+    GET + b"GET nonsense\r\n\r\n",
+]
+
+
+def parsed(rooms, *segments):
+    """Return what a parser makes of segments, as values."""
+    parser = rooms.parsing.RequestParser(rooms.Pico())
+    for segment in segments:
+        parser.feed(segment)
+    requests = [
+        (
+            request.method,
+            request.url,
+            dict(request.headers),
+            dict(request.trailers),
+            bytes(request.arrived),
+            request.complete,
+        )
+        for request in parser.requests
+    ]
+    error = parser.error and parser.error.status
+    return requests, error, parser.finished
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("number", RIGHT_STEPS)
+def test_parser_gives_the_same_wherever_segments_end(number, stream):
+    rooms = load(number)
+    whole = parsed(rooms, stream)
+    halves = [
+        parsed(rooms, stream[:at], stream[at:]) for at in range(1, len(stream))
+    ]
+    single = parsed(rooms, *[bytes([byte]) for byte in stream])
+
+    assert [at for at, half in enumerate(halves, 1) if half != whole] == []
+    assert single == whole
+
+
+@pytest.mark.parametrize("number", RIGHT_STEPS)
+def test_parser_is_full_while_bytes_wait_behind_a_full_queue(number):
+    rooms = load(number)
+    parser = rooms.parsing.RequestParser(rooms.Pico())
+    head = b"POST /a HTTP/1.1\r\n" + HOST + b"Content-Length: 9999\r\n\r\n"
+    parser.feed(GET * (parser.max_waiting - 1) + head)
+    before = parser.full
+    parser.feed(b"content")
+
+    assert len(parser.requests) == parser.max_waiting
+    assert (before, parser.full) == (False, True)
 
 
 # Judging: a harness that cannot say no is worth nothing.
@@ -274,9 +350,6 @@ class Fake:
             made.close()
         elif self.ends:
             made.shutdown(socket.SHUT_WR)
-
-
-GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 def test_exchange_with_a_silent_server_ends_by_the_watchdog():

@@ -9,8 +9,9 @@ What hangs, resets or talks nonsense is a result (`end`, `garbage`), never an
 error of ours.
 
 Segments stay apart: after each one a request on a second connection is sent
-and its answer awaited. The server's loop has then read what lay in the first
-connection, so the next segment cannot be joined to it. Nothing sleeps.
+and its answer awaited, twice. The second one is read in a later turn of the
+server's loop than the first, so whatever order that loop has, it has read by
+then what lay in the first connection. Nothing sleeps.
 """
 
 import contextlib
@@ -27,7 +28,6 @@ import h11
 
 PATIENCE = 2.0  # Seconds without a byte before a target is called silent.
 FOLLOW_UP = b"GET /hello/again HTTP/1.1\r\nhost: pico\r\n\r\n"
-TURN = b"GET /hello/turn HTTP/1.1\r\nhost: pico\r\n\r\n"
 REQUEST_LINE = re.compile(rb"^([A-Z]+) [^ \r\n]+ HTTP/1\.[01]\r$", re.M)
 
 End = Literal["kept", "closed", "reset", "silent", "left"]
@@ -80,6 +80,7 @@ class Until:
 
 
 Action = bytes | Aside | Until
+TURN = Aside(b"GET /hello/turn HTTP/1.1\r\nhost: pico\r\n\r\n", b'"}')
 
 
 class Wire:
@@ -258,7 +259,8 @@ class Connection:
             elif not self.write(action, reads):
                 break
             elif number < len(actions) - 1:
-                self.aside(Aside(TURN, b'"}'))
+                self.aside(TURN)
+                self.aside(TURN)
                 self.read_available()
 
     def write(self, data: bytes, reads: bool = True) -> bool:
