@@ -24,7 +24,7 @@ STATUS_LINES = {
 # RFC 9110, 5.6.2 and 5.5: token, field value; RFC 3986, 3.2.2: host, port.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")
 HOST = re.compile(
-    r"(?:(?:[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]*)?)?"
+    rb"(?:(?:[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]*)?)?"
 )
 METHOD = re.compile(rb"[\r\n]*[0-9A-Za-z!#$%&'*+.^_`|~-]+(?: |$)")
 ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
@@ -205,7 +205,7 @@ def check_head(request):
     for name, value in request.fields:
         check = CHECKS.get(name.lower())
         if check:
-            check(request, value.decode("latin-1").strip(" \t"))
+            check(request, value.strip(b" \t"))
     if request.version == "1.1" and request.host_field is None:
         raise BadMessage(400, "The field Host is missing.")
 
@@ -233,9 +233,9 @@ def check_length(request, value):
 
 def check_coding(request, value):
     """Refuse all codings but chunked, which HTTP/1.0 does not have."""
-    value = request.headers["transfer-encoding"]  # all fields of that name
     if request.version == "1.0":
         raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding.")
+    value = request.headers["transfer-encoding"]  # all fields of that name
     *codings, final = value.lower().replace(" ", "").split(",")
     if final != "chunked":
         raise BadMessage(400, "The final coding is not chunked.")
@@ -247,7 +247,7 @@ def check_coding(request, value):
 def check_expectation(request, value):
     """Refuse all but 100-continue; HTTP/1.0 may expect what it likes."""
     if request.version == "1.1":
-        if value.lower() != "100-continue":
+        if value.lower() != b"100-continue":
             raise BadMessage(417)
         request.awaits_continue = True
 
@@ -287,7 +287,7 @@ def find_path(request):
         raise BadMessage(400, "The target is neither a path nor a URL.")
     request.headers["host"], target = absolute.groups()
     request.host_field = None
-    check_host(request, request.host)
+    check_host(request, request.host.encode())
     return target if target.startswith("/") else "/" + target
 
 

@@ -36,7 +36,7 @@ def allow_field(methods):
 
 
 def json_encoder():
-    """Return a function that encodes compact JSON.
+    """Return a function that encodes compact JSON, as bytes.
 
     JSONEncoder makes another encoder in C at each call; here is one.
     """
@@ -48,7 +48,7 @@ def json_encoder():
     encode = json.encoder.c_make_encoder(
         None, slow.default, quote, None, ":", ",", *flags
     )
-    return lambda value: "".join(encode(value, 0))
+    return lambda value: "".join(encode(value, 0)).encode()
 
 
 class Pico(dict):

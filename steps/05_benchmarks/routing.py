@@ -47,11 +47,10 @@ class Route:
     def match(self, path):
         """Return the parameters in `path`, or None if it does not match."""
         found = self.regex.fullmatch(path)
-        return self.convert(found) if found else None
+        return self.convert(found.groupdict()) if found else None
 
-    def convert(self, found):
-        """Return the parameters of a match."""
-        parameters = found.groupdict()
+    def convert(self, parameters):
+        """Return parameters as the values that they stand for."""
         for name, convert in self.converters.items():
             parameters[name] = convert(parameters[name])
         return parameters
@@ -89,7 +88,10 @@ class Router:
         for route in self.by_method.get(method, ()):
             found = route.regex.fullmatch(path)
             if found:
-                return route, route.convert(found), route.methods
+                parameters = found.groupdict()
+                if route.converters:
+                    parameters = route.convert(parameters)
+                return route, parameters, route.methods
         allowed = set()
         for route in self.routes:
             if route.match(path) is not None:
