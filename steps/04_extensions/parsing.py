@@ -139,6 +139,8 @@ class RequestParser:
         for name in ("content-length", "transfer-encoding"):
             if name in self.request.headers:
                 head += f"{name}: {self.request.headers[name]}\r\n"
+        if not self.request.keep_alive:
+            head += "connection: close\r\n"
         self.http = httptools.HttpRequestParser(self)
         self.http.feed_data(head.encode() + b"\r\n")
 
@@ -241,7 +243,8 @@ def check_coding(request, value):
 def check_expectation(request, value):
     """Refuse all but 100-continue; HTTP/1.0 may expect what it likes."""
     if request.version == "1.1":
-        if value.lower() != "100-continue":
+        expected = {item.strip() for item in value.lower().split(",")}
+        if expected != {"100-continue"}:
             raise BadMessage(417)
         request.awaits_continue = True
 

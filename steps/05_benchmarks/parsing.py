@@ -99,7 +99,7 @@ class RequestParser:
     @property
     def full(self):
         """Whether to read no more for now."""
-        if self.request is None:
+        if self.unparsed or self.request is None:
             return bool(self.unparsed)
         return len(self.request.arrived) > self.max_arrived
 
@@ -140,6 +140,8 @@ class RequestParser:
         for name in ("content-length", "transfer-encoding"):
             if name in self.request.headers:
                 head += f"{name}: {self.request.headers[name]}\r\n"
+        if not self.request.keep_alive:
+            head += "connection: close\r\n"
         self.http = httptools.HttpRequestParser(self)
         self.http.feed_data(head.encode() + b"\r\n")
 
@@ -247,7 +249,8 @@ def check_coding(request, value):
 def check_expectation(request, value):
     """Refuse all but 100-continue; HTTP/1.0 may expect what it likes."""
     if request.version == "1.1":
-        if value.lower() != b"100-continue":
+        expected = {item.strip() for item in value.lower().split(b",")}
+        if expected != {b"100-continue"}:
             raise BadMessage(417)
         request.awaits_continue = True
 
