@@ -113,7 +113,7 @@ def test_wire_rows_are_complete():
         assert row.name and row.cases and len(set(cases)) == len(cases)
         assert row.rfc.startswith("RFC ")
         for case in row.cases:
-            assert case.then in ("kept", "closed", "ended", "left")
+            assert case.then in ("kept", "closed", "reset", "ended", "left")
             assert set(case.cuts) <= {"given", "whole", "bytes", "twice"}
             assert "twice" not in case.cuts or case.then == "kept"
 
@@ -367,6 +367,17 @@ def test_exchange_that_is_reset_is_told_from_one_that_is_closed():
         closed = Wire(url).send(GET, closing=True)
 
     assert (broken.end, closed.end) == ("reset", "closed")
+
+
+def test_exchange_that_is_reset_leaves_its_answer_incomplete():
+    """Without a length the end of the stream would be its end."""
+    with Fake(answer(b"x: y"), resets=True) as url:
+        broken = Wire(url).send(GET, closing=True)
+    with Fake(answer(b"x: y")) as url:
+        closed = Wire(url).send(GET, closing=True)
+
+    assert [a.complete for a in broken.answers] == [False]
+    assert [a.complete for a in closed.answers] == [True]
 
 
 def test_exchange_with_nobody_says_so():

@@ -181,8 +181,13 @@ class Reader:
                 pass
         except h11.RemoteProtocolError as error:
             self.garbage = str(error)
-            if self.answer:
-                self.answers.append(self.answer)
+            self.cut()
+
+    def cut(self) -> None:
+        """Keep an answer that was broken off: a reset is no end of stream."""
+        if self.answer:
+            self.answers.append(self.answer)
+            self.answer = None
 
     def _take(self, event: object) -> bool:
         """Note one event; return whether another one may follow."""
@@ -362,7 +367,7 @@ class Connection:
             data = self.socket.recv(65536)
         except OSError:
             self.end = "reset"
-            self.reader.feed(b"")
+            self.reader.cut()
             return
         if not data:
             self.end = "closed"

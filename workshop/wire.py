@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workshop.errors import FAIL, PASS, WorkshopError
+from workshop.errors import FAIL, INTERRUPTED, PASS, WorkshopError
 from workshop.exchange import (
     PATIENCE,
     Action,
@@ -49,7 +49,7 @@ RECORD = ROOT / "docs" / "results" / "wire.json"
 
 Word = Literal["right", "wrong", "lucky"]
 Cut = Literal["given", "whole", "bytes", "twice"]
-Then = Literal["kept", "closed", "ended", "left"]
+Then = Literal["kept", "closed", "reset", "ended", "left"]
 SHOWN = {
     "right": "[green]PASS[/]",
     "wrong": "[red]FAIL[/]",
@@ -464,3 +464,5 @@ if __name__ == "__main__":
     except WorkshopError as error:
         print(error, file=sys.stderr)
         sys.exit(error.status)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
