@@ -11,7 +11,8 @@ from pathlib import Path
 def sources(folder: Path) -> str:
     """Return a hash of the program in a folder: of its `*.py`, at any depth.
 
-    Tests and `bench.py` are left out: they do not change what is measured.
+    Tests, `bench.py` and experiments are left out: they measure, and are not
+    what is measured.
     Line ends count as LF, so that the hash is the same on each system.
     """
     digest = hashlib.sha256()
@@ -20,6 +21,8 @@ def sources(folder: Path) -> str:
     )
     for path in paths:
         if path.name.startswith("test_") or path.name == "bench.py":
+            continue
+        if "experiments" in path.relative_to(folder).parts:
             continue
         content = path.read_bytes().replace(b"\r\n", b"\n")
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")

@@ -31,7 +31,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from workshop.bench import fake
 from workshop.bench.cases import Answer, Case, judged
@@ -159,7 +159,7 @@ class Bench:
 
     def __init__(self, make_protocol: Any) -> None:
         self.loop: Any = fake.Loop()
-        asyncio._set_running_loop(self.loop)
+        asyncio._set_running_loop(cast(Any, self.loop))
         self.transport = fake.Transport()
         self.protocol = make_protocol()
         self.transport.set_protocol(self.protocol)

@@ -118,7 +118,8 @@ class Lab:
         plan = experiment.QUICK if options.quick else experiment.FULL
         self.plan = replace(plan, rounds=options.rounds or plan.rounds)
         self.date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.began, self.stolen = time.monotonic(), machine.stolen()
+        self.entered = self.began = time.monotonic()
+        self.stolen = machine.stolen()
         self.machine = machine.facts()
 
     def measure(self) -> None:
@@ -143,6 +144,7 @@ class Lab:
                 self.facts[arm.name] = found
                 if found.wrong:
                     self.race.wrong[arm.name] = found.wrong
+            self.began = time.monotonic()
             measure.enough(self.arms[0], load, plan, core, cores)
             self.load = load.name
             measure.run(self.race, self.arms, load, plan, core, tell)
@@ -239,7 +241,7 @@ class Lab:
         now, cores = machine.stolen(), os.cpu_count() or 1
         if now is None or self.stolen is None:
             return None
-        took = (time.monotonic() - self.began) * cores
+        took = (time.monotonic() - self.entered) * cores
         return round(100 * (now - self.stolen) / took, 2)
 
     def show(self, result: dict[str, Any]) -> None:
@@ -297,14 +299,16 @@ def new_console() -> Console:
     return console if console.is_terminal else Console(width=WIDE)
 
 
-def run(
-    name: str,
-    options: Options = Options(),
-    console: Console | None = None,
+def run(name: str, options: Options | None = None) -> int:
+    """Run the experiment of that name; return the exit status."""
+    return conduct(name, find(name), options or Options(), new_console())
+
+
+def conduct(
+    name: str, experiment: Experiment, options: Options, console: Console
 ) -> int:
-    """Run an experiment and show its result; return the exit status."""
-    experiment = find(name)
-    lab = Lab(name, experiment, options, console or new_console())
+    """Measure, show and keep; return the exit status."""
+    lab = Lab(name, experiment, options, console)
     with contextlib.suppress(KeyboardInterrupt):
         lab.measure()
     result = lab.result()
@@ -312,8 +316,9 @@ def run(
     if options.json:
         results.write(options.json, result)
     if options.svg and lab.race.samples:
+        picture = experiment.picture(result)
         options.svg.parent.mkdir(parents=True, exist_ok=True)
-        options.svg.write_text(experiment.picture(result), "utf-8")
+        options.svg.write_text(picture, "utf-8", newline="\n")
     if not lab.complete:
         return INTERRUPTED
     return PASS if result["valid"] else FAIL

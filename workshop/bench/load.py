@@ -11,6 +11,7 @@ is judged in full.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from workshop.bench.cases import (
     parse,
     to_data,
 )
+from workshop.errors import ENVIRONMENT, WorkshopError
 
 try:
     import uvloop as loops
@@ -256,9 +258,10 @@ class Builtin:
         for process in self.processes:
             process.kill()
             process.wait()
-            assert process.stdin and process.stdout
-            process.stdin.close()
-            process.stdout.close()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                with contextlib.suppress(OSError):  # what was not sent yet
+                    assert pipe
+                    pipe.close()
 
     def add_process(self) -> None:
         """Start one more process."""
@@ -267,6 +270,7 @@ class Builtin:
             [sys.executable, "-m", "workshop.bench.load"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             cwd=root,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
@@ -279,11 +283,7 @@ class Builtin:
             assert process.stdin
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-        runs = []
-        for process in self.processes:
-            assert process.stdout
-            runs.append(Run(**json.loads(process.stdout.readline())))
-        run = joined(runs)
+        run = joined([told(process) for process in self.processes])
         if run.wrong:
             raise WrongAnswer(run.wrong)
         return run
@@ -303,6 +303,20 @@ class Builtin:
     def close(self) -> Run:
         """Verify once more, then close the connections."""
         return self.order(do="close")
+
+
+def told(process: subprocess.Popen[str]) -> Run:
+    """Return the run that a process tells of."""
+    assert process.stdout and process.stderr
+    line = process.stdout.readline()
+    if not line:
+        last = process.stderr.read().strip().splitlines()[-1:]
+        raise WorkshopError(
+            f"The load generator has ended ({''.join(last)}): run it again,"
+            " and if it ends again, report it.",
+            ENVIRONMENT,
+        )
+    return Run(**json.loads(line))
 
 
 def joined(runs: list[Run]) -> Run:

@@ -127,7 +127,7 @@ def orders(names: Sequence[str], rounds: int, seed: int) -> list[list[str]]:
     have the same mean position, and what drifts slowly falls on all alike.
 
     >>> orders("ab", 2, seed=1)
-    [['b', 'a'], ['a', 'b']]
+    [['a', 'b'], ['b', 'a']]
     """
     lot = random.Random(seed)
     drawn: list[list[str]] = []

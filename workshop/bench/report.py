@@ -34,7 +34,7 @@ class Facts:
 
 def facts(arm: Arm, with_wire: bool) -> Facts:
     """Find out what needs no clock; a wrong answer is one of the facts."""
-    found = Facts(core_lines(arm.folder))
+    found = Facts()
     try:
         found.counts, found.answer = count(
             arm.folder, arm.case, arm.program, arm.env
@@ -43,6 +43,7 @@ def facts(arm: Arm, with_wire: bool) -> Facts:
         found.wrong = error.reason
     except Inexact:
         pass  # The table shows a dash; its time can be measured all the same.
+    found.lines = core_lines(arm.folder)
     if with_wire and arm.program is None:
         found.wire = wire_rows(arm)
     return found

@@ -11,8 +11,8 @@ from workshop.bench.picture import Bar, bars
 from workshop.bench.words import figure, rows, spread, times
 
 QUESTION = "What does each abstraction cost, and what does it buy?"
-QUICK = Plan(rounds=5, seconds=0.5)
-FULL = Plan(rounds=14, seconds=1.0)
+QUICK = Plan(rounds=6, seconds=0.4)
+FULL = Plan(rounds=18, seconds=1.0)
 WIRE = True  # Count how many rows of the wire each rung has right.
 
 HELLO = Case(
@@ -122,8 +122,8 @@ def belief(noise, first, others):
     }[below["verdict"]]
     return (
         f"{last['name']} is {found} {below['name']}; two copies of"
-        f" {first['name']} differed by up to {noise:.1%} in this run, so"
-        f" nothing smaller is called a difference."
+        f" {first['name']} differed by up to {noise:.1%}, and nothing smaller"
+        " is called a difference."
     )
 
 
