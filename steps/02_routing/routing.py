@@ -82,10 +82,11 @@ class Router:
         allowed = set()
         for route in self.routes:
             parameters = route.match(path)
-            if parameters is not None:
-                allowed.update(route.methods)
-                if method in route.methods:
-                    return route, parameters, allowed
+            if parameters is None:
+                continue
+            if method in route.methods:
+                return route, parameters, allowed
+            allowed.update(route.methods)
         return None, {}, allowed
 
 

@@ -135,6 +135,7 @@ class Request(dict):
     # Of the content: how much was declared or seen, who brings more, and
     # was that all?
     length = 0
+    arrived = b""  # a bytearray if there can be any
     source = None
     awaits_continue = False
     complete = False
@@ -147,7 +148,6 @@ class Request(dict):
         self.version = version
         self.headers = headers
         self.trailers = Headers()
-        self.arrived = bytearray()  # content that nobody read yet
 
     async def __aiter__(self):
         """Yield the content as it arrives."""

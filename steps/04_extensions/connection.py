@@ -75,11 +75,14 @@ class Connection(asyncio.Protocol):
     async def serve(self):
         """Answer request after request until the connection ends."""
         try:
-            alive = True
-            while alive and await self.next_request():
-                alive = await self.answer(self.request)
-            if alive and self.parser.error:
-                await self.refuse(self.parser.error)
+            alive, parser = True, self.parser
+            while alive and (parser.requests or not parser.finished):
+                if parser.requests:
+                    alive = await self.answer(parser.requests.popleft())
+                else:
+                    await self.received()
+            if alive and parser.error:
+                await self.refuse(parser.error)
             await self.linger()
             self.transport.close()
         except Exception:
@@ -87,25 +90,17 @@ class Connection(asyncio.Protocol):
             logger.exception("An answer was broken off")
             self.transport.abort()
 
-    async def next_request(self):
-        """Wait for the next request; return False if there is none."""
-        self.request = None
-        while not self.parser.requests and not self.parser.finished:
-            await self.received()
-        if not self.parser.requests:
-            return False
-        self.request = self.parser.requests.popleft()
-        if self.parser.unparsed:
-            self.parser.feed(b"")  # now there is room
-        return True
-
     async def answer(self, request):
         """Answer a request; return whether another one may follow."""
+        self.request = request
         request.source = self
         response = await self.app.answer(request)
         await self.send(request, response)
         if request.keep_alive and not request.complete:
             await self.drain(request)
+        self.request = None
+        if self.parser.unparsed:
+            self.parser.feed(b"")  # now there is room
         return request.keep_alive
 
     async def more(self, request):

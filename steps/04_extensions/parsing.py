@@ -183,6 +183,8 @@ class RequestParser:
         request.keep_alive = self.http.should_keep_alive()
         check_head(request)
         split_target(request)
+        if request.content is None:
+            request.arrived = bytearray()
         self.request = request
         self.requests.append(request)
 

@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         """Answer request after request until the connection ends."""
         try:
             alive, parser = True, self.parser
-            while alive and not (parser.finished and not parser.requests):
+            while alive and (parser.requests or not parser.finished):
                 if parser.requests:
                     alive = await self.answer(parser.requests.popleft())
                 else:
