@@ -301,23 +301,24 @@ def render_head(request, response):
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
-    head = STATUS_LINES.get(response.status) or status_line(response.status)
-    for name, value in response.headers.items():
-        if name not in OWN_FIELDS:
-            head += field_line(name, value)
+    head = begin_head(response.status, *response.headers.items())
     for cookie in response.cookies.values():
         head += field_line("set-cookie", cookie.OutputString())
     head += frame(request, response) + date_line(int(time.time()))
     return head.encode("latin-1")
 
 
-def status_line(status):
-    return f"HTTP/1.1 {status:d} \r\n"
-
-
 @lru_cache(maxsize=256, typed=True)
+def begin_head(status, *fields):
+    """Return status line and fields; most are the same as ever before."""
+    head = STATUS_LINES.get(status) or f"HTTP/1.1 {status:d} \r\n"
+    for name, value in fields:
+        if name not in OWN_FIELDS:
+            head += field_line(name, value)
+    return head
+
+
 def field_line(name, value):
-    """Return a field of the head; most of them were checked before."""
     line = f"{name}: {value}"
     if not FIELD_LINE.fullmatch(line):  # it could split the response
         raise ValueError(f"{line!r} is no field of a response.")
