@@ -234,7 +234,7 @@ def check_coding(request, value):
     """Refuse all codings but chunked, which HTTP/1.0 does not have."""
     if request.version == "1.0":
         raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding.")
-    *codings, final = value.lower().replace(" ", "").split(",")
+    *codings, final = [item.strip() for item in value.lower().split(",")]
     if final != "chunked":
         raise BadMessage(400, "The final coding is not chunked.")
     if codings:

@@ -240,7 +240,7 @@ def check_coding(request, value):
     if request.version == "1.0":
         raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding.")
     value = request.headers["transfer-encoding"]  # all fields of that name
-    *codings, final = value.lower().replace(" ", "").split(",")
+    *codings, final = [item.strip() for item in value.lower().split(",")]
     if final != "chunked":
         raise BadMessage(400, "The final coding is not chunked.")
     if codings:
