@@ -42,12 +42,13 @@ OFFLINE = re.compile(
     "NewConnectionError|Connection ?Refused|ConnectTimeout|ReadTimeout|"
     "ConnectionReset|Connection reset|ProxyError|Failed to establish|"
     "name resolution|getaddrinfo|dns error|error sending request|"
-    "Network is unreachable|timed out|client error",
+    "Network is unreachable|timed out|from versions: none",
     re.IGNORECASE,
 )
 PROGRESS = re.compile(
     r"\s*(?:Downloading|Using cached|Processing) (?:\S*[/\\])?"
-    r"(\S+?)(?:-(?:py|cp|pp)\d\S*\.whl)?( \(.+\))?$"
+    r"(\S+?)(?:-(?:py|cp|pp)\d\S*\.whl)?( \([\d.]+ ?\w*B\))?"
+    r"(?: \(from .*\))?$"
 )
 
 
@@ -138,12 +139,12 @@ def set_up(groups):
         stamp = {}
     there = stamp.get("groups", {})
     missing = [g for g in groups if there.get(g) != wanted[g]]
-    announce(missing, sum(len(pins[group]) for group in missing))
+    announce(missing, {name(pin) for g in missing for pin in pins[g]})
     install(missing)
     stamp = {
         "python": sys.implementation.cache_tag,
         "groups": {**there, **wanted},
-        "packages": sorted(packages()),
+        "packages": sorted(file for file in packages() if "." not in file),
     }
     write(STAMP, json.dumps(stamp, indent=1) + "\n")
     UNFINISHED.unlink()
@@ -161,6 +162,15 @@ def read_pins(group):
             "complete clone of the workshop."
         ) from None
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def name(pin):
+    """Return the package that a pin is about.
+
+    >>> name("uvloop==0.23.0 ; sys_platform != 'win32'")
+    'uvloop'
+    """
+    return pin.partition("==")[0]
 
 
 def digest(lines):
@@ -183,7 +193,7 @@ def complete(stamp, wanted):
         stamp.get("python") == sys.implementation.cache_tag
         and all(groups.get(group) == wanted[group] for group in wanted)
         and not UNFINISHED.exists()
-        and venv_python().exists()
+        and os.access(str(venv_python()), os.X_OK)
         and packages().issuperset(stamp.get("packages", []))
     )
 
@@ -194,17 +204,18 @@ def venv_path(kind):
 
 
 def venv_python():
-    name = "python.exe" if os.name == "nt" else "python"
-    return venv_path("scripts") / name
+    return venv_path("scripts") / (
+        "python.exe" if os.name == "nt" else "python"
+    )
 
 
 def packages():
     """Return the names of all that lies in .venv's site-packages."""
     try:
-        names = {path.name for path in venv_path("purelib").iterdir()}
+        files = {path.name for path in venv_path("purelib").iterdir()}
     except OSError:
         return set()
-    return names - {"__pycache__"}
+    return files - {"__pycache__"}
 
 
 def flaw(stamp):
@@ -266,7 +277,7 @@ def begin():
         UNFINISHED.write_text("", "utf-8")
     except OSError as error:
         raise Trouble(
-            f"{VENV} cannot be written ({error.strerror}): make the folder "
+            f"{VENV} cannot be made here ({error.strerror}): make the folder "
             "writable, or clone the workshop into a folder of your own, and "
             "run start.py there."
         ) from None
@@ -287,14 +298,14 @@ def explain_venv(output):
     )
 
 
-def announce(groups, count):
+def announce(groups, names):
     """Say what is installed, from where, and how big it is."""
     size = sum(GROUPS[group] for group in groups)
     source = "from wheelhouse/" if WHEELHOUSE.is_dir() else "to download"
     tool = "uv" if uv() else "pip"
     print(
-        f"Setting up .venv, once: {' + '.join(groups)}, {count} packages, "
-        f"about {size} MB {source}, with {tool}.",
+        f"Setting up .venv, once: {' + '.join(groups)}, {len(names)} "
+        f"packages, about {size} MB {source}, with {tool}.",
         flush=True,
     )
 

@@ -91,20 +91,20 @@ def report(check: Check) -> bool:
     return status == 0
 
 
-def main(words: Sequence[str]) -> int:
-    """Run the checks, then pytest with these words; 0 if all passed."""
+def main(words: Sequence[str], first: Sequence[Check]) -> int:
+    """Run checks first, then pytest with these words; 0 if all passed."""
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            passed = all(list(pool.map(report, checks())))
+            passed = all(list(pool.map(report, first)))
         tests = subprocess.call(
             [sys.executable, "-m", "pytest", *words], cwd=ROOT
         )
     except KeyboardInterrupt:
         return INTERRUPTED
     if not passed:
-        print("FAIL: the tests aside, ruff or mypy found something (above).")
+        print("FAIL: a check before the tests found something, see above.")
     return PASS if passed and tests == 0 else FAIL
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], checks()))
