@@ -73,11 +73,12 @@ def extensions_of(folder: Path) -> list[str]:
 
 def target_arm(word: str, case: Case) -> Arm:
     """Return the arm of a step or of a learner's own folder."""
-    chosen = target(word)
-    if chosen.folder is None:
+    if "://" in word:
         raise WorkshopError(
-            f"{word} is a URL: CPU time can only be measured of a server that"
-            " we start, so give its folder."
+            f"{word} is a URL, and the CPU time of a server can only be read"
+            " where we start it: give its folder."
         )
-    own = declared(chosen.folder, case)
-    return Arm(f"your {chosen.folder.name}", chosen.folder, own, beside=True)
+    folder = target(word).folder
+    assert folder
+    own = declared(folder, case)
+    return Arm(f"your {folder.name}", folder, own, beside=True)

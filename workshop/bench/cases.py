@@ -7,11 +7,12 @@ Does not know: sockets, clocks, frameworks.
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from workshop.errors import FAIL, WorkshopError
+from workshop.mistakes import of_exception
 
 # RFC 9110, 5.6.7: Sun, 06 Nov 1994 08:49:37 GMT
 DATE = re.compile(
@@ -159,14 +160,20 @@ def judged(case: Case, data: bytes) -> Answer:
     return answer
 
 
-def declared(folder: Path, default: Case) -> Case:
-    """Return a folder's own case of that name, from its bench.py."""
+def declared(folder: Path, case: Case) -> Case:
+    """Return the case with the fields that a folder's bench.py declares.
+
+    Request and content stay as they are: all are asked the same.
+    """
     path = folder / "bench.py"
     if not path.is_file():
-        return default
+        return case
     spec = importlib.util.spec_from_file_location(f"bench_{folder.name}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    cases: list[Case] = module.CASES
-    return next((c for c in cases if c.name == default.name), default)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise of_exception(error, path) from None
+    fields = {own.name: own.fields for own in module.CASES}
+    return replace(case, fields=fields.get(case.name, case.fields))

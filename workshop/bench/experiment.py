@@ -247,11 +247,8 @@ class Lab:
     def show(self, result: dict[str, Any]) -> None:
         """Print the table, what is wrong with it, and the answer."""
         partial = "" if self.complete else " (partial: it was interrupted)"
-        table = Table(
-            title=self.name + partial,
-            box=box.SIMPLE_HEAD,
-            padding=(0, 0, 0, 1),
-        )
+        self.say(f"{self.name}{partial}", "bold")
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
         first, *others = self.experiment.COLUMNS
         table.add_column(first, no_wrap=True)
         for column in others:

@@ -71,7 +71,7 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         load = self.load
-        if not (
+        if self.buffer or not (
             len(data) == load.length
             and data.startswith(load.status)
             and data.endswith(load.case.content)
@@ -98,9 +98,9 @@ class Client(asyncio.Protocol):
         except WrongAnswer as error:
             load.fail(error.reason)
         else:
-            if load.length not in (0, length):
+            load.length = load.length or length
+            if length != load.length:
                 load.fail(f"its length is {length}, not {load.length}")
-            load.length = length
         self.buffer = b""
         return True
 
@@ -249,7 +249,8 @@ class Builtin:
 
     @property
     def name(self) -> str:
-        return f"builtin, {len(self.processes)} process(es)"
+        number = len(self.processes)
+        return f"builtin, {number} process{'es' if number > 1 else ''}"
 
     def __enter__(self) -> Self:
         return self

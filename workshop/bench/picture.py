@@ -15,13 +15,14 @@ WIDTH, ROW, TOP, LEFT, RIGHT = 360, 46, 64, 8, 352
 FONT = "font: 13px system-ui, sans-serif"
 
 STYLE = f"""
-    text {{ {FONT}; fill: currentColor }}
-    .title {{ font-weight: 600; font-size: 15px }}
-    .note {{ font-size: 12px; opacity: .8 }}
-    .bar {{ fill: var(--bench-bar, #4f7fc4) }}
-    .marked {{ fill: var(--bench-marked, #d9822b) }}
-    .wrong {{ fill: var(--bench-wrong, #d64545) }}
-    .whisker {{ stroke: var(--bench-whisker, currentColor); stroke-width: 2 }}
+    .bench text {{ {FONT}; fill: currentColor }}
+    .bench .title {{ font-weight: 600; font-size: 15px }}
+    .bench .note {{ font-size: 12px; opacity: .8 }}
+    .bench .bar {{ fill: var(--bench-bar, #4f7fc4) }}
+    .bench .marked {{ fill: var(--bench-marked, #d9822b) }}
+    .bench .wrong {{ fill: var(--bench-wrong, #d64545) }}
+    .bench .whisker {{
+        stroke: var(--bench-whisker, currentColor); stroke-width: 2 }}
 """
 
 
@@ -42,13 +43,14 @@ def bars(title: str, unit: str, described: str, rows: Sequence[Bar]) -> str:
     height = TOP + ROW * len(rows) + 8
     widest = max((max(bar.value, bar.high) for bar in rows), default=1) or 1
     scale = (RIGHT - LEFT) / widest
+    name = "-".join(["bench", *title.lower().split()])
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="bench" role="img"'
         f' viewBox="0 0 {WIDTH} {height}" width="100%"'
         f' style="max-width: {2 * WIDTH}px"'
-        f' aria-labelledby="bench-title bench-desc">',
-        f'  <title id="bench-title">{escape(title)}</title>',
-        f'  <desc id="bench-desc">{escape(described)}</desc>',
+        f' aria-labelledby="{name}-title {name}-desc">',
+        f'  <title id="{name}-title">{escape(title)}</title>',
+        f'  <desc id="{name}-desc">{escape(described)}</desc>',
         f"  <style>{STYLE}  </style>",
         f'  <text class="title" x="{LEFT}" y="22">{escape(title)}</text>',
         f'  <text class="note" x="{LEFT}" y="42">{escape(unit)}</text>',

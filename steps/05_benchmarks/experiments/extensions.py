@@ -20,7 +20,7 @@ HELLO = Case(
     name="hello from another origin",
     request=(
         b"GET /hello/bench HTTP/1.1\r\n"
-        b"Host: bench\r\n"
+        b"Host: localhost\r\n"
         b"Origin: https://example.org\r\n"
         b"\r\n"
     ),

@@ -17,7 +17,7 @@ WIRE = True  # Count how many rows of the wire each rung has right.
 
 HELLO = Case(
     name="hello",
-    request=b"GET /hello/bench HTTP/1.1\r\nHost: bench\r\n\r\n",
+    request=b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
     status=200,
     fields={"content-type": "application/json", "content-length": "25"},
     content=b'{"message":"Hello bench"}',
@@ -27,10 +27,9 @@ HELLO = Case(
 def arms(options):
     """Return the rungs; a learner's folder stands above its like."""
     rungs = step_arms(options.steps, HELLO)
-    four = [rung for rung in rungs if rung.name.startswith("04")]
-    for rung in four:
-        names = extensions_of(rung.folder)
-        loaded = extended("04 + extensions", rung.folder, HELLO, names)
+    for rung in [rung for rung in rungs if rung.name.startswith("04")]:
+        every = extensions_of(rung.folder)
+        loaded = extended("04 + extensions", rung.folder, HELLO, every)
         rungs.insert(rungs.index(rung) + 1, loaded)
     if options.target:
         own = target_arm(options.target, HELLO)
@@ -99,7 +98,7 @@ def price(first, others):
 
 def purchase(first, others):
     """Say which behaviour was bought, by how many lines."""
-    judged = [arm for arm in others if arm["wire"]]
+    judged = (arm for arm in others if arm["wire"])
     best = max(judged, key=lambda arm: arm["wire"]["right"])
     return (
         f"It buys behaviour: {best['name']} has {rows(best['wire'])} wire"
@@ -110,8 +109,8 @@ def purchase(first, others):
 
 def belief(noise, first, others):
     """Say how the last rung compares, and how far all can be trusted."""
-    mine = [arm for arm in others if arm["name"].startswith("your ")]
-    last = (mine or others)[-1]
+    own = [arm for arm in others if arm["name"].startswith("your ")]
+    last = (own or others)[-1]
     below = last["than_below"]
     ratio = below["ratio"]["median"]
     found = {
@@ -147,6 +146,5 @@ def picture(result):
 
 def beside(arm):
     """Return what the picture says beside the time."""
-    ratio = f" = {arm['ratio']['median']:.2f} x" if arm["ratio"] else ""
-    wire = f", {arm['wire']['right']} wire rows" if arm["wire"] else ""
-    return ratio + wire
+    ratio = f" = {figure(arm['ratio'], 2)} x" if arm["ratio"] else ""
+    return ratio + (f", {rows(arm['wire'])} rows" if arm["wire"] else "")

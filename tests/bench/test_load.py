@@ -1,0 +1,251 @@
+"""The load generators: each answer is counted, and each is checked."""
+
+import asyncio
+import shutil
+import sys
+
+import pytest
+
+from workshop.bench import Case, load
+from workshop.bench.arms import Arm
+from workshop.bench.cases import WrongAnswer
+from workshop.bench.load import Builtin, ClosedLoop, Run, joined, percentiles
+from workshop.bench.servers import server
+from workshop.bench.wrk import Wrk
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+CASE = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
+
+PROGRAM = """
+import asyncio
+
+ANSWER = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi"
+
+class Protocol(asyncio.Protocol):
+    seen = 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        Protocol.seen += 1
+        answer = ANSWER
+        if LIE and Protocol.seen > 500:
+            answer = LIE
+        self.transport.write(answer)
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Protocol, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    print(f"Listening on http://127.0.0.1:{port}", flush=True)
+    await server.serve_forever()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def arm_of(tmp_path, lie=b""):
+    (tmp_path / "pico.py").write_text(f"LIE = {lie!r}\n{PROGRAM}")
+    return Arm("tiny", tmp_path, CASE)
+
+
+class Server(asyncio.Protocol):
+    """Counts what it was asked; `say` may change an answer."""
+
+    def __init__(self, seen, say):
+        self.seen = seen
+        self.say = say
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        assert data == CASE.request
+        self.seen.append(data)
+        self.say(self.transport, len(self.seen))
+
+
+async def loaded(say, seconds=0.05, connections=4):
+    """Let a closed loop ask a server in this loop; return run and count."""
+    seen = []
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(
+        lambda: Server(seen, say), "127.0.0.1", 0
+    )
+    async with listening:
+        closed = ClosedLoop(CASE)
+        host, port = listening.sockets[0].getsockname()
+        await closed.open(host, port, connections)
+        first = await closed.verify()
+        run = await closed.run(seconds) if not first.wrong else first
+        last = await closed.verify() if not run.wrong else run
+        closed.close()
+        await asyncio.sleep(0)
+    return first, run, last, len(seen)
+
+
+def right(transport, number):
+    transport.write(ANSWER)
+
+
+def test_the_generator_counts_every_answer():
+    first, run, last, asked = asyncio.run(loaded(right))
+
+    assert first.answers == last.answers == 4
+    assert asked == first.answers + run.answers + last.answers
+    assert run.answers > 4
+    assert (first.wrong, run.wrong, last.wrong) == (None, None, None)
+    assert run.length == len(ANSWER)
+
+
+def test_an_answer_in_pieces_is_one_answer():
+    def in_pieces(transport, number):
+        loop = asyncio.get_running_loop()
+        for size in range(len(ANSWER)):
+            loop.call_soon(transport.write, ANSWER[size : size + 1])
+
+    _, run, _, asked = asyncio.run(loaded(in_pieces, connections=1))
+
+    assert run.wrong is None
+    assert asked == 1 + run.answers + 1
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        (ANSWER.replace(b"hi", b"ho"), "content is b'ho'"),
+        (ANSWER.replace(b"200", b"500"), "status is 500"),
+        (ANSWER.replace(b": 2", b":  2"), "its length is 41, not 40"),
+        (ANSWER * 2, "follows the answer"),
+        (b"nonsense\r\n\r\n", "the status line is"),
+    ],
+)
+def test_one_wrong_answer_among_many_is_seen(lie, reason):
+    def lying(transport, number):
+        transport.write(lie if number == 20 else ANSWER)
+
+    first, run, _, _ = asyncio.run(loaded(lying))
+
+    assert first.wrong is None
+    assert reason in run.wrong
+
+
+def test_a_server_that_hangs_up_is_wrong():
+    def leaving(transport, number):
+        transport.close() if number == 20 else transport.write(ANSWER)
+
+    _, run, _, _ = asyncio.run(loaded(leaving))
+
+    assert run.wrong == "the server closed a connection"
+
+
+def test_a_request_that_is_never_answered_is_wrong(monkeypatch):
+    monkeypatch.setattr(load, "PATIENCE", 0.05)
+
+    def silent(transport, number):
+        if number != 20:
+            transport.write(ANSWER)
+
+    _, run, _, _ = asyncio.run(loaded(silent))
+
+    assert run.wrong == "1 requests were never answered"
+
+
+def test_percentiles_are_told_only_where_the_samples_suffice():
+    seconds = [number / 1000 for number in range(1, 1001)]
+
+    assert percentiles(seconds) == {"p50": 501.0, "p90": 901.0, "p99": 991.0}
+    assert set(percentiles(seconds[:99])) == {"p50"}
+    assert set(percentiles(seconds * 10)) == {"p50", "p90", "p99", "p99.9"}
+
+
+def test_runs_of_several_processes_are_one():
+    runs = [
+        Run(10, 1.0, None, {"p50": 1.0, "p90": 2.0}, 41),
+        Run(20, 1.1, "late", {"p50": 3.0}, 41),
+    ]
+
+    assert joined(runs) == Run(30, 1.1, "late", {"p50": 3.0}, 41)
+
+
+def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path):
+    arm = arm_of(tmp_path)
+    with server(arm) as running, Builtin(2, connections=8) as generator:
+        first = generator.open(running.host, running.port, CASE)
+        before = running.usage()
+        run = generator.run(0.05)
+        after = running.usage()
+        last = generator.close()
+
+    assert first.answers == last.answers == 8
+    assert run.answers > 8
+    assert after.cpu > before.cpu
+
+
+def test_the_builtin_generator_raises_what_is_wrong(tmp_path):
+    arm = arm_of(tmp_path, ANSWER.replace(b"hi", b"ho"))
+    with server(arm) as running, Builtin(1, connections=8) as generator:
+        generator.open(running.host, running.port, CASE)
+
+        with pytest.raises(WrongAnswer, match="content is b'ho'"):
+            for _ in range(100):
+                generator.run(0.05)
+
+
+def test_the_builtin_generator_tells_when_nobody_listens():
+    with (
+        Builtin(1, connections=2) as generator,
+        pytest.raises(WrongAnswer, match="no connection"),
+    ):
+        generator.open("127.0.0.1", 9, CASE)
+
+
+needs_wrk = pytest.mark.skipif(
+    not shutil.which("wrk") or sys.platform == "win32",
+    reason="wrk is not installed",
+)
+
+
+@needs_wrk
+def test_wrk_asks_what_the_case_says(tmp_path):
+    arm = arm_of(tmp_path)
+    with server(arm) as running, Wrk(connections=8) as generator:
+        first = generator.open(running.host, running.port, CASE)
+        run = generator.run(0.2)
+        last = generator.close()
+
+    assert first.answers == last.answers == 8
+    assert run.answers > 8
+    assert run.length == len(ANSWER)
+
+
+@needs_wrk
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        (ANSWER.replace(b"200", b"500"), "answers with another status"),
+        (ANSWER.replace(b": 2", b":   2"), "bytes for"),
+    ],
+)
+def test_the_sums_of_wrk_betray_wrong_answers(tmp_path, lie, reason):
+    arm = arm_of(tmp_path, lie)
+    with server(arm) as running, Wrk(connections=8) as generator:
+        generator.open(running.host, running.port, CASE)
+
+        with pytest.raises(WrongAnswer, match=reason):
+            for _ in range(50):
+                generator.run(0.2)
+
+
+@needs_wrk
+def test_content_that_wrk_overlooks_is_seen_afterwards(tmp_path):
+    arm = arm_of(tmp_path, ANSWER.replace(b"hi", b"ho"))
+    with server(arm) as running, Wrk(connections=8) as generator:
+        generator.open(running.host, running.port, CASE)
+        while generator.run(0.2).answers < 1000:
+            pass
+
+        with pytest.raises(WrongAnswer, match="content is b'ho'"):
+            generator.close()

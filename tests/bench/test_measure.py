@@ -1,0 +1,174 @@
+"""Rounds: their order, their pairs, and what a server has used."""
+
+import os
+from collections import Counter
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from workshop.bench import measure, servers
+from workshop.bench.measure import AGAIN, Race, Sample, generator, orders
+from workshop.bench.servers import cpu_seconds, pinned
+from workshop.bench.wrk import Wrk
+from workshop.errors import WorkshopError
+
+
+def sample(arm, number, cpu_us, switches=0.0):
+    return Sample(arm, number, 0, cpu_us, 1000, 0.5, switches, 1, {})
+
+
+def race_of(switches=0.0, **times):
+    """Return a race with the given times for each round."""
+    race = Race([name for name in times if name != AGAIN])
+    for name, values in times.items():
+        race.samples += [
+            sample(name, number, value, switches)
+            for number, value in enumerate(values)
+        ]
+    return race
+
+
+def test_every_arm_runs_once_in_each_round():
+    for names in orders("abcdef", 7, seed=1):
+        assert sorted(names) == list("abcdef")
+
+
+def test_the_order_is_balanced():
+    positions = Counter()
+    for names in orders("abcdef", 10, seed=2):
+        for position, name in enumerate(names):
+            positions[name] += position
+
+    assert set(positions.values()) == {10 * 5 / 2}
+
+
+def test_the_order_is_drawn_by_lot_and_can_be_drawn_again():
+    drawn = orders("abcdef", 20, seed=3)
+
+    assert drawn == orders("abcdef", 20, seed=3)
+    assert drawn != orders("abcdef", 20, seed=4)
+    assert len({tuple(names) for names in drawn}) > 10
+
+
+def test_ratios_are_taken_inside_a_round():
+    steady = [10.0, 20.0, 40.0, 10.0, 20.0, 40.0]
+    race = race_of(a=steady, again=steady, b=[2 * each for each in steady])
+
+    found = race.compare("a", "b")
+
+    assert race.noise == pytest.approx(0)
+    assert found.ratio.median == pytest.approx(2)
+    assert found.ratio.low == pytest.approx(found.ratio.high)
+    assert found.verdict == "slower"
+
+
+def test_a_round_that_was_interrupted_is_no_pair():
+    race = race_of(a=[1.0, 1.0, 1.0], again=[1.0, 1.0], b=[2.0])
+
+    assert race.pairs("a", "b") == ([1.0], [2.0])
+
+
+def test_a_race_without_samples_says_nothing():
+    race = Race(["a", "b"])
+
+    assert race.noise is None
+    assert race.compare("a", "b") is None
+    assert race.verdict("a", "b") == "unclear"
+    assert race.interval("a", "cpu_us") is None
+
+
+def test_a_server_that_waits_makes_the_verdict_unclear():
+    values = [1.0] * 6
+    double = [2.0] * 6
+    busy = race_of(a=values, again=values, b=double)
+    idle = race_of(switches=0.5, a=values, again=values, b=double)
+
+    assert busy.verdict("a", "b") == "slower"
+    assert idle.verdict("a", "b") == "unclear"
+
+
+def test_an_unknown_load_is_a_mistake_in_usage():
+    with pytest.raises(WorkshopError, match="choose auto, builtin or wrk"):
+        generator("ab", 32)
+
+
+def test_wrk_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setattr("workshop.bench.wrk.installed", lambda: False)
+
+    with pytest.raises(WorkshopError, match="wrk is not installed") as raised:
+        Wrk()
+
+    assert raised.value.status == 3
+
+
+def test_auto_is_ours_where_wrk_is_missing(monkeypatch):
+    monkeypatch.setattr(measure, "installed", lambda: False)
+    with generator("auto", 2) as load:
+        assert load.name == "builtin, 1 process"
+
+
+def test_the_cpu_clock_counts_work_and_not_waiting():
+    process = psutil.Process(os.getpid())
+    before = cpu_seconds(process)
+    sum(range(10**6))
+
+    assert cpu_seconds(process) > before
+
+
+def test_the_cpu_clock_agrees_with_the_system():
+    process = psutil.Process(os.getpid())
+    times = process.cpu_times()
+
+    # The system's figure has hundredths of a second, rounded down.
+    assert cpu_seconds(process) >= times.user + times.system - 0.05
+
+
+def test_pinning_leaves_a_core_to_the_server_and_is_undone(monkeypatch):
+    class Process:
+        cores = [0, 1, 2]
+
+        def __init__(self, pid):
+            pass
+
+        def cpu_affinity(self, cores=None):
+            if cores is None:
+                return self.cores
+            Process.cores = cores
+            return None
+
+    monkeypatch.setattr(servers, "psutil", SimpleNamespace(Process=Process))
+
+    with pinned() as core:
+        assert (core, Process.cores) == (2, [0, 1])
+    assert Process.cores == [0, 1, 2]
+
+
+def test_where_nothing_can_be_pinned_nothing_is(monkeypatch):
+    class Process:
+        def __init__(self, pid):
+            pass
+
+    monkeypatch.setattr(servers, "psutil", SimpleNamespace(Process=Process))
+
+    with pinned() as core:
+        assert core is None
+
+
+def test_processes_are_added_until_the_server_is_busy(monkeypatch):
+    found = iter([0.9, 0.3, 0.01])
+    monkeypatch.setattr(
+        measure, "launch", lambda *args: {"switches": next(found)}
+    )
+    with measure.Builtin(1, 4) as load:
+        measure.enough(None, load, None, None, most=8)
+
+        assert len(load.processes) == 3
+
+
+def test_no_more_processes_are_added_than_there_are_cores(monkeypatch):
+    monkeypatch.setattr(measure, "launch", lambda *args: {"switches": 0.9})
+    with measure.Builtin(1, 4) as load:
+        measure.enough(None, load, None, None, most=2)
+
+        assert len(load.processes) == 2

@@ -1,0 +1,130 @@
+"""Results: their shape, and whether they still hold."""
+
+import copy
+import platform
+from dataclasses import asdict
+
+import pytest
+
+from workshop.bench import machine, results
+from workshop.bench.arms import EXTENDED
+from workshop.bench.counts import count
+from workshop.bench.experiment import find
+from workshop.errors import WorkshopError
+from workshop.hashes import sources
+from workshop.steps import ROOT
+
+COMMITTED = ["ladder", "extensions"]
+
+
+@pytest.fixture(scope="module", params=COMMITTED)
+def committed(request):
+    return results.read(results.RESULTS / f"{request.param}.json")
+
+
+def test_a_committed_result_has_its_shape(committed, validate):
+    validate(committed)
+
+
+def test_a_committed_result_is_whole_and_right(committed):
+    assert (committed["complete"], committed["valid"]) == (True, True)
+    assert len(committed["sentences"]) >= 2
+    for arm in committed["arms"]:
+        assert len(arm["samples"]) == committed["plan"]["rounds"]
+
+
+def test_committed_counts_are_those_of_the_sources_they_name(committed):
+    """Recount what has not changed since; the page says what has."""
+    if minor(committed) != platform.python_version_tuple()[:2]:
+        return  # Counts hold for one minor version of Python.
+    case = find(committed["experiment"]).HELLO
+    old = results.stale(committed)
+    for arm in committed["arms"]:
+        if arm["name"] in old:
+            continue
+        env = {"EXTENSIONS": ",".join(arm["extensions"])}
+        program = EXTENDED if arm["extensions"] else None
+        counts, _ = count(ROOT / arm["folder"], case, program, env)
+
+        assert (arm["name"], asdict(counts)) == (arm["name"], arm["counts"])
+
+
+def minor(result):
+    return tuple(result["machine"]["python"].split()[1].split(".")[:2])
+
+
+def test_a_picture_can_be_drawn_of_a_committed_result(committed):
+    picture = find(committed["experiment"]).picture(committed)
+
+    for arm in committed["arms"]:
+        assert arm["name"] in picture
+
+
+def test_the_words_follow_the_figures(committed):
+    """Whoever changes the figures changes the sentences."""
+    experiment = find(committed["experiment"])
+    doubled = copy.deepcopy(committed)
+    for arm in doubled["arms"][1:]:
+        for name in ("ratio", "cpu_us"):
+            for key in ("median", "low", "high"):
+                arm[name][key] *= 2
+
+    assert experiment.sentences(committed) == committed["sentences"]
+    assert experiment.sentences(doubled)[0] != committed["sentences"][0]
+
+
+def a_result(folder, digest):
+    arm = {"name": "one", "folder": folder.as_posix(), "hash": digest}
+    return {"format": results.FORMAT, "arms": [arm]}
+
+
+def test_a_result_is_stale_once_its_sources_change(tmp_path):
+    (tmp_path / "pico.py").write_text("x = 1\n")
+    result = a_result(tmp_path, sources(tmp_path))
+
+    assert results.stale(result) == []
+    (tmp_path / "pico.py").write_text("x = 2\n")
+    assert results.stale(result) == ["one"]
+
+
+def test_a_test_or_an_experiment_makes_no_result_stale(tmp_path):
+    (tmp_path / "pico.py").write_text("x = 1\n")
+    result = a_result(tmp_path, sources(tmp_path))
+    (tmp_path / "experiments").mkdir()
+    for name in ("test_x.py", "bench.py", "experiments/x.py"):
+        (tmp_path / name).write_text("y = 1\n")
+
+    assert results.stale(result) == []
+
+
+def test_a_result_is_stale_once_its_folder_is_gone(tmp_path):
+    assert results.stale(a_result(tmp_path / "gone", "")) == ["one"]
+
+
+def test_what_is_written_can_be_read(tmp_path):
+    path = tmp_path / "deep" / "x.json"
+    results.write(path, a_result(tmp_path, "µ"))
+
+    assert results.read(path) == a_result(tmp_path, "µ")
+    assert path.read_bytes().isascii()
+    assert b"\r" not in path.read_bytes()
+
+
+def test_a_result_that_is_missing_says_how_to_make_it(tmp_path):
+    with pytest.raises(WorkshopError, match="bench ladder --json"):
+        results.read(tmp_path / "ladder.json")
+
+
+def test_a_result_of_another_format_is_refused(tmp_path):
+    results.write(tmp_path / "x.json", {"format": 0})
+
+    with pytest.raises(WorkshopError, match="format 0, not 1"):
+        results.read(tmp_path / "x.json")
+
+
+def test_the_machine_is_described(validate):
+    facts = machine.facts()
+
+    assert facts["cpu"]
+    assert facts["python"].endswith(platform.python_version())
+    assert facts["cores"] >= 1
