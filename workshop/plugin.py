@@ -14,6 +14,8 @@ of exceptions:
 Two fixtures lead to the code under test: `step`, its rooms in this process,
 and `wire`, a socket to the contract application on it. A test elsewhere that
 uses them runs against all steps, or those of `@pytest.mark.steps("04", "05")`.
+A test that declares its own app serves it and talks to it with `ask` (bytes)
+or `fetch` (one request); `counts` tells exactly what one request costs.
 
     --target FOLDER|URL           judge this, not the steps
     --through 03                  with the promises of steps 01 to 03
@@ -25,11 +27,12 @@ failure of every test that is skipped.
 
 import asyncio
 import contextlib
+import functools
 import gc
 import inspect
 import json
 import os
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +41,11 @@ import psutil
 import pytest
 
 from workshop import serving
+from workshop.bench import Case
+from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
-from workshop.exchange import Wire
+from workshop.exchange import PATIENCE as WATCHDOG
+from workshop.exchange import Answer, Exchange, Wire
 from workshop.mistakes import of_exception, shown
 from workshop.serving import Running, Target, launched, main_file
 from workshop.steps import Rooms, Step, all_steps, find, load
@@ -57,8 +63,17 @@ STRICT = (
     "error::pytest.PytestUnhandledThreadExceptionWarning",
 )
 PATIENCE = 2.0  # seconds for tasks and children that are ending anyway
+IMPATIENCE = 0.5  # seconds for an answer of which we expect that it fails
+TURNS = 10  # of a loop, which has then seen that a client left
+HELLO = Case(
+    "hello",
+    b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    content=b'{"message":"Hello bench"}',
+)
 
 Marks = list[pytest.MarkDecorator]
+Ask = Callable[..., Coroutine[Any, Any, Exchange]]
+Fetch = Callable[..., Coroutine[Any, Any, Answer]]
 SERVERS: pytest.StashKey["Servers"] = pytest.StashKey()
 CHILDREN = pytest.StashKey[set[int]]()
 
@@ -226,7 +241,76 @@ def step(target: Target) -> Rooms:
 @pytest.fixture
 def wire(target: Target, request: pytest.FixtureRequest) -> Wire:
     """Return a client of the contract application on the target."""
-    return Wire(request.config.stash[SERVERS].url(target))
+    return Wire(request.config.stash[SERVERS].url(target), patience(request))
+
+
+def patience(request: pytest.FixtureRequest) -> float:
+    """Return the seconds to wait: few where a promise is not kept yet."""
+    lost = request.node.get_closest_marker("xfail")
+    return IMPATIENCE if lost else WATCHDOG
+
+
+@pytest.fixture
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Return `ask(app, *segments)`: serve an app here, send it raw bytes.
+
+    Instead of the app it takes the URL of a server that runs already. Further
+    arguments are those of `Wire.send`.
+    """
+
+    async def ask(app: Any, *segments: Any, **options: Any) -> Exchange:
+        if isinstance(app, str):
+            send = Wire(app, patience(request)).send
+            return await asyncio.to_thread(send, *segments, **options)
+        async with app.serve(port=0) as server:
+            exchange = await ask(server.url, *segments, **options)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+        return exchange
+
+    return ask
+
+
+@pytest.fixture
+def fetch(ask: Ask) -> Fetch:
+    """Return `fetch(app, path, *fields)`: ask once, for the one answer."""
+
+    async def fetch(
+        app: Any,
+        path: str,
+        *fields: str,
+        method: str = "GET",
+        content: bytes = b"",
+    ) -> Answer:
+        lines = [f"{method} {path} HTTP/1.1", "host: pico", *fields]
+        lines += [f"content-length: {len(content)}"] if content else []
+        lines += ["connection: close", "", ""]
+        request = "\r\n".join(lines).encode("latin-1") + content
+        exchange = await ask(app, request)
+        answered = [answer.complete for answer in exchange.answers]
+        assert answered == [True], f"not one whole answer: {exchange}"
+        return exchange.answers[0]
+
+    return fetch
+
+
+@pytest.fixture
+def counts(target: Target) -> Callable[..., Counts]:
+    """Return `counts()`: what a warm hello costs; `counts("04")`: there."""
+
+    def counts(word: str | None = None) -> Counts:
+        folder = find(word).folder if word else target.folder
+        if folder is None:
+            pytest.skip("not applicable to a URL")
+        return counted(folder)
+
+    return counts
+
+
+@functools.cache
+def counted(folder: Path) -> Counts:
+    """Count once: it is the same each time."""
+    return count(folder, HELLO)[0]
 
 
 def guard(rooms: Rooms) -> None:
