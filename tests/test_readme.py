@@ -1,0 +1,64 @@
+"""The README is true: its plan, its links and its commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from workshop.steps import STEPS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def drawn() -> dict[str, dict[str, str]]:
+    """Return the floor plan: step, room, sign."""
+    lines = README.splitlines()
+    top = next(n for n, x in enumerate(lines) if x.split()[:1] == ["pico"])
+    rooms = [(m.group(), m.span()) for m in re.finditer(r"\S+", lines[top])]
+    plan: dict[str, dict[str, str]] = {}
+    for line in lines[top + 1 : top + 6]:
+        step = line.split()[0]
+        signs = re.finditer(r"[*=]", line)
+        plan[step] = {
+            next(n for n, (a, b) in rooms if a <= m.start() < b): m.group()
+            for m in signs
+        }
+    return plan
+
+
+def content(room: Path) -> dict[str, bytes] | None:
+    """Return the files of a room, or None if a step has no such room."""
+    if room.is_dir():
+        return {path.name: path.read_bytes() for path in room.glob("*.py")}
+    file = room.with_suffix(".py")
+    return {file.name: file.read_bytes()} if file.exists() else None
+
+
+def test_floor_plan_is_that_of_the_steps():
+    names = ["pico", "routing", "messages", "parsing", "connection"]
+    names += ["server", "extensions", "experiments"]
+    plan: dict[str, dict[str, str]] = {}
+    before: dict[str, dict[str, bytes] | None] = dict.fromkeys(names)
+    for step in sorted(STEPS.glob("[0-9]*")):
+        there = {name: content(step / name) for name in names}
+        plan[step.name] = {
+            name: "=" if files == before[name] else "*"
+            for name, files in there.items()
+            if files is not None
+        }
+        before = there
+
+    assert drawn() == plan
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["readme", "add"])
+def test_files_that_are_named_exist(text):
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"`((?:steps|workshop|\.ci|docs)/[\w./-]+)`", text)
+    paths = [path for path in linked + named if "NN_" not in path]
+    missing = [p for p in paths if "NAME" not in p and not (ROOT / p).exists()]
+
+    assert paths
+    assert missing == []

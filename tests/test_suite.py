@@ -1,0 +1,43 @@
+"""One command for all checks: each is shown, any failure is a failure."""
+
+import pytest
+
+from workshop import suite
+from workshop.steps import all_steps
+from workshop.suite import Check
+
+GOOD = Check("good", ["platform"])
+BAD = Check("bad", ["no_such_module"])
+
+
+def test_suite_checks_lint_format_and_types_of_each_step():
+    assert [check.name for check in suite.checks()] == [
+        "ruff check",
+        "ruff format",
+        "mypy workshop",
+        *(f"mypy {step.name}" for step in all_steps()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "tests", "status"),
+    [
+        ([GOOD], "--version", 0),
+        ([GOOD, BAD], "--version", 1),
+        ([BAD, GOOD], "--version", 1),
+        ([GOOD], "--no-such-option", 1),
+    ],
+)
+def test_suite_fails_if_any_check_fails(first, tests, status, capfd):
+    assert suite.main([tests], first) == status
+
+    printed = capfd.readouterr().out
+    assert ("PASS  good" in printed) == (GOOD in first)
+    assert ("FAIL  bad" in printed) == (BAD in first)
+    assert ("No module named no_such_module" in printed) == (BAD in first)
+
+
+def test_suite_ends_with_the_summary_of_the_tests(capfd):
+    suite.main(["--version"], [GOOD])
+
+    assert capfd.readouterr().out.splitlines()[-1].startswith("pytest ")
