@@ -31,6 +31,7 @@ import functools
 import gc
 import inspect
 import json
+import logging
 import os
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import asdict, dataclass
@@ -338,6 +339,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 async def without_rest(test: Coroutine[Any, Any, None]) -> None:
     """Await a test, then see that no task is left."""
+    asyncio.get_running_loop().set_exception_handler(log_in_a_line)
     await test
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     if rest:  # A connection that was closed may need a turn to notice.
@@ -345,6 +347,18 @@ async def without_rest(test: Coroutine[Any, Any, None]) -> None:
     if rest:
         names = ", ".join(sorted(str(task.get_coro()) for task in rest))
         raise Left(f"left {len(rest)} task(s) running: {names}")
+
+
+def log_in_a_line(
+    loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """Log what nobody handled, without a traceback.
+
+    It may be told by a destructor, in the middle of anything: a traceback is
+    made with `ast`, which Python 3.11 cannot enter twice.
+    """
+    error = context.get("exception")
+    logging.getLogger("asyncio").error("%s: %r", context["message"], error)
 
 
 # What is left behind
