@@ -1,0 +1,517 @@
+"""What step 03 promises: requests as they were meant, answers in order.
+
+Knows: bytes in, values out; one connection.
+Does not know: hooks; the rows of HTTP, which have a table of their own.
+"""
+
+import asyncio
+import contextlib
+import re
+
+import pytest
+
+HELLO = b"GET /hello/ada HTTP/1.1\r\nHost: pico\r\n\r\n"
+STREAM = (
+    b"POST /users/a%20b?tag=1&tag=2 HTTP/1.1\r\nHost: pico\r\n"
+    b"Content-Length: 5\r\nX-Drone: A7\r\n\r\nhello"
+    b"PUT /chunks HTTP/1.1\r\nHost: pico\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
+    b"GET / HTTP/1.1\r\nHost: pico\r\nConnection: close\r\n\r\n"
+)
+DATE = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
+
+
+def answered(exchange):
+    return [(answer.status, answer.content) for answer in exchange.answers]
+
+
+def parsed(step, *segments):
+    """Return a parser that was fed these segments."""
+    parser = step.parsing.RequestParser(step.Pico())
+    for segment in segments:
+        parser.feed(segment)
+    return parser
+
+
+async def asked(step, *fields, query="", content=b""):
+    """Return a request as its handler gets it."""
+    length = f"content-length: {len(content)}"
+    lines = [f"POST /?{query} HTTP/1.1", "host: pico", length, *fields]
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    request = parsed(step, head + content).requests.popleft()
+    await request.load_body()
+    return request
+
+
+# However the bytes come
+
+
+def told(parser):
+    """Return what a parser understood."""
+    return [
+        (
+            request.method,
+            request.path,
+            request.query_string,
+            dict(request.headers),
+            bytes(request.arrived),
+            request.complete,
+        )
+        for request in parser.requests
+    ]
+
+
+def test_requests_are_the_same_wherever_they_were_cut(step):
+    whole = told(parsed(step, STREAM))
+
+    cut = [
+        told(parsed(step, STREAM[:place], STREAM[place:]))
+        for place in range(len(STREAM))
+    ]
+
+    assert [request[0] for request in whole] == ["POST", "PUT", "GET"]
+    assert cut == [whole] * len(STREAM)
+
+
+def test_requests_are_the_same_byte_by_byte(step):
+    pieces = [STREAM[place : place + 1] for place in range(len(STREAM))]
+
+    assert told(parsed(step, *pieces)) == told(parsed(step, STREAM))
+
+
+def test_request_byte_by_byte_gets_one_answer(wire):
+    pieces = [HELLO[place : place + 1] for place in range(len(HELLO))]
+
+    exchange = wire.send(*pieces, methods=["GET"])
+
+    assert answered(exchange) == [(200, b'{"message":"Hello ada"}')]
+
+
+def test_requests_in_one_segment_are_answered_in_their_order(wire):
+    slow = b"GET /slow HTTP/1.1\r\nHost: pico\r\n\r\n"
+
+    exchange = wire.send(slow + HELLO)
+
+    assert answered(exchange) == [
+        (200, b"slow"),
+        (200, b'{"message":"Hello ada"}'),
+    ]
+
+
+def test_garbage_is_refused_after_good_requests_were_answered(wire):
+    exchange = wire.send(HELLO + b"\0\0\0\0\r\n\r\n", answers=2)
+
+    assert [answer.status for answer in exchange.answers] == [200, 400]
+    assert exchange.end == "closed"
+
+
+# What a handler is told
+
+
+def test_content_reaches_the_handler(wire):
+    exchange = wire.send(
+        b"POST /echo HTTP/1.1\r\nHost: pico\r\nContent-Length: 5\r\n\r\nhello"
+    )
+
+    assert answered(exchange) == [(200, b"hello")]
+
+
+def test_encoded_path_is_decoded(wire):
+    exchange = wire.send(
+        b"GET /hello/Ang%C3%A9lique HTTP/1.1\r\nHost: pico\r\n\r\n"
+    )
+
+    assert answered(exchange) == [
+        (200, b'{"message":"Hello Ang\\u00e9lique"}')
+    ]
+
+
+async def test_headers_have_no_case(step):
+    request = await asked(step, "X-Drone: A7", "x-drone: B8")
+
+    assert request.headers["x-DRONE"] == "A7, B8"
+
+
+async def test_query_is_typed(step):
+    request = await asked(step, query="page=2&zoom=1.5&all=on&tag=a&tag=b+c")
+
+    query = request.query
+
+    assert query.int("page") == 2
+    assert query.float("zoom") == 1.5
+    assert query.bool("all") is True
+    assert query.list("tag") == ["a", "b c"]
+    assert query.get("tag") == "a"
+    assert query.int("limit", 10) == 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("int", "page=two"),
+        ("int", "page=1.5"),
+        ("float", "page=two"),
+        ("bool", "page=2"),
+        ("get", "pages=2"),
+        ("list", ""),
+    ],
+)
+async def test_query_that_does_not_fit_is_a_400_that_names_it(
+    step, kind, text
+):
+    request = await asked(step, query=text)
+
+    with pytest.raises(step.messages.HttpError) as caught:
+        getattr(request.query, kind)("page")
+
+    assert caught.value.status == 400
+    assert "'page'" in caught.value.message
+
+
+async def test_query_that_does_not_fit_is_answered(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.json = request.query.int("page")
+
+    answer = await fetch(app, "/?page=two")
+
+    assert answer.status == 400
+    assert answer.content == b"The parameter 'page' is no int."
+
+
+async def test_cookies_come_and_go(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        visits = int(request.cookies["visits"]) + 1
+        response.cookies.set("visits", str(visits), httponly=True, max_age=60)
+
+    answer = await fetch(app, "/", "cookie: theme=dark; visits=41")
+
+    assert answer.field("set-cookie") == (
+        "visits=42; HttpOnly; Max-Age=60; Path=/"
+    )
+
+
+async def test_form_is_decoded(step):
+    media_type = "Content-Type: application/x-www-form-urlencoded"
+    content = b"name=Ada+L.&age=36&tag=a&tag=b"
+    request = await asked(step, media_type, content=content)
+
+    form = request.form
+
+    assert form.get("name") == "Ada L."
+    assert form.int("age") == 36
+    assert form.list("tag") == ["a", "b"]
+
+
+async def test_json_is_decoded(step):
+    request = await asked(step, content=b'{"names": ["ada"]}')
+
+    assert request.json == {"names": ["ada"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5_000],
+    ids=["nothing", "half", "no UTF-8", "a bomb of depth", "a bomb of digits"],
+)
+async def test_json_that_is_none_is_a_400(step, content):
+    request = await asked(step, content=content)
+
+    with pytest.raises(step.messages.HttpError) as caught:
+        _ = request.json
+
+    assert caught.value.status == 400
+
+
+async def test_request_holds_what_handlers_add(step):
+    request = await asked(step)
+
+    request["user"] = "ada"
+
+    assert dict(request) == {"user": "ada"}
+
+
+def test_content_can_be_read_as_it_arrives(wire):
+    exchange = wire.send(
+        b"POST /pour HTTP/1.1\r\nHost: pico\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"6\r\n world\r\n",
+        b"0\r\n\r\n",
+    )
+
+    assert answered(exchange) == [(200, b"hello world")]
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /" + b"x" * 8_192 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 16_384 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X-Many: 1\r\n" * 101 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X" * 20_480, 431),
+        (b"\r\n" * 16_384, 431),
+    ],
+    ids=["target", "field", "fields", "name without end", "empty lines"],
+)
+def test_head_that_is_too_long_is_refused(step, head, status):
+    parser = parsed(step, head)
+
+    assert parser.error is not None
+    assert parser.error.status == status
+    assert not parser.requests
+
+
+async def test_content_that_is_too_long_is_refused_before_it_comes(step):
+    length = b"Content-Length: 1048577\r\n\r\n"
+    parser = parsed(step, b"POST / HTTP/1.1\r\nHost: pico\r\n" + length)
+
+    with pytest.raises(step.messages.HttpError) as caught:
+        await parser.requests[0].load_body()
+
+    assert caught.value.status == 413
+
+
+# What is answered
+
+
+def test_answer_has_a_date(wire):
+    exchange = wire.send(HELLO)
+
+    assert DATE.fullmatch(exchange.answers[0].field("date") or "")
+
+
+def test_head_is_answered_as_get_without_content(wire):
+    get = wire.send(HELLO)
+    head = wire.send(HELLO.replace(b"GET", b"HEAD"))
+
+    assert answered(head) == [(200, b"")]
+    assert head.answers[0].field("content-length") == "23"
+    assert answered(get) == [(200, b'{"message":"Hello ada"}')]
+
+
+async def test_handler_that_raises_is_a_500_that_tells_nothing(
+    step, fetch, caplog
+):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        raise RuntimeError("the password is 1234")
+
+    answer = await fetch(app, "/")
+
+    assert answer.status == 500
+    assert b"password" not in answer.content
+    assert "RuntimeError: the password is 1234" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-name", "ada\r\nset-cookie: admin=1"),
+        ("x-name", "ada\nset-cookie: admin=1"),
+        ("x-name", "ada\r"),
+        ("x-name", "ada\0"),
+        ("x-name\r\nset-cookie", "admin=1"),
+        ("x-name: ada\r\nset-cookie", "admin=1"),
+        ("x name", "ada"),
+        ("", "ada"),
+        ("location", "/\r\n\r\n<script>"),
+    ],
+)
+async def test_field_that_would_split_the_response_is_refused(
+    step, name, value
+):
+    request = await asked(step)
+    response = step.messages.Response(step.Pico())
+    response.headers[name] = value
+
+    with pytest.raises(ValueError, match="is no field"):
+        step.parsing.render_head(request, response)
+
+
+async def test_response_that_is_no_http_is_a_500(step, fetch, caplog):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.redirect = "/\r\nset-cookie: admin=1"
+
+    answer = await fetch(app, "/")
+
+    assert answer.status == 500
+    assert answer.field("set-cookie") is None
+
+
+def test_stream_is_sent_in_chunks(wire):
+    exchange = wire.send(b"GET /stream HTTP/1.1\r\nHost: pico\r\n\r\n")
+
+    assert answered(exchange) == [(200, b"onetwo")]
+    assert exchange.answers[0].field("transfer-encoding") == "chunked"
+
+
+def test_stream_that_fails_before_its_first_chunk_is_a_500(wire):
+    exchange = wire.send(b"GET /stream/early HTTP/1.1\r\nHost: pico\r\n\r\n")
+
+    assert [answer.status for answer in exchange.answers] == [500]
+    assert exchange.end == "kept"
+
+
+def test_stream_that_fails_later_never_looks_whole(wire):
+    exchange = wire.send(b"GET /stream/late HTTP/1.1\r\nHost: pico\r\n\r\n")
+
+    assert answered(exchange) == [(200, b"one")]
+    assert not exchange.answers[0].complete
+
+
+# One task serves a connection
+
+
+def test_warm_request_makes_no_task(counts):
+    assert counts().tasks == 0
+
+
+async def test_one_task_answers_all_requests_of_a_connection(step, ask):
+    app = step.Pico()
+    tasks = []
+
+    @app.route("/hello/ada")
+    async def hello(request, response):
+        tasks.append(asyncio.current_task())
+
+    await ask(app, HELLO + HELLO)
+
+    assert len(tasks) == 2
+    assert tasks[0] is tasks[1]
+
+
+@pytest.mark.holds_before
+async def test_timeouts_and_task_groups_work_in_handlers(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(asyncio.sleep(0, "in time"))
+            response.json = task.result()
+
+    answer = await fetch(app, "/")
+
+    assert answer.content == b'"in time"'
+
+
+async def test_stop_waits_for_the_answer_that_was_asked_for(step, ask):
+    app = step.Pico()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @app.route("/hello/ada")
+    async def hello(request, response):
+        begun.set()
+        await go_on.wait()
+        response.json = "done"
+
+    async with app.serve(port=0) as server:
+        asking = asyncio.create_task(ask(server.url, HELLO))
+        await begun.wait()
+        # Once it stops, and not before.
+        asyncio.get_running_loop().call_soon(go_on.set)
+    exchange = await asking
+
+    assert answered(exchange) == [(200, b'"done"')]
+    assert exchange.end == "closed"
+
+
+# Flow control
+
+
+class Transport(asyncio.Transport):
+    """Notes what is written, and whether the protocol wants to read."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = b""
+        self.reading = True
+
+    def write(self, data):
+        self.written += data
+
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
+
+
+@contextlib.asynccontextmanager
+async def connected(app):
+    """Connect an app to a transport that is not real."""
+    protocol, transport = app.Protocol(app), Transport()
+    protocol.connection_made(transport)
+    yield protocol, transport
+    protocol.connection_lost(None)
+    await turns()
+
+
+async def turns():
+    """Let the loop turn until every task waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_stream_waits_for_a_client_that_reads_slowly(step):
+    app = step.Pico()
+    made = []
+
+    async def numbers():
+        for number in range(3):
+            made.append(number)
+            yield b"%d" % number
+
+    @app.route("/hello/ada")
+    async def hello(request, response):
+        response.body = numbers()
+
+    async with connected(app) as (protocol, _):
+        protocol.pause_writing()
+        protocol.data_received(HELLO)
+        await turns()
+        made_for_nobody = list(made)
+        protocol.resume_writing()
+        await turns()
+
+    assert made_for_nobody == [0]
+    assert made == [0, 1, 2]
+
+
+async def test_content_that_nobody_reads_pauses_reading(step):
+    app = step.Pico()
+    wanted, reading = asyncio.Event(), []
+
+    @app.route("/", methods=["POST"], lazy_body=True)
+    async def store(request, response):
+        await wanted.wait()
+        async for _ in request:
+            pass
+
+    async with connected(app) as (protocol, transport):
+        head = b"POST / HTTP/1.1\r\nHost: pico\r\nContent-Length: 200000\r\n"
+        protocol.data_received(head + b"\r\n" + b"x" * 100_000)
+        await turns()
+        reading.append(transport.reading)
+        wanted.set()
+        await turns()
+        reading.append(transport.reading)
+
+    assert reading == [False, True]
