@@ -338,7 +338,7 @@ async def test_field_that_would_split_the_response_is_refused(
         step.parsing.render_head(request, response)
 
 
-async def test_response_that_is_no_http_is_a_500(step, fetch, caplog):
+async def test_response_that_is_no_http_is_a_500(step, fetch):
     app = step.Pico()
 
     @app.route("/")
