@@ -67,3 +67,11 @@ def lacking(package: str, who: str) -> WorkshopError:
         " (or `python3 start.py`, which installs all that is needed).",
         ENVIRONMENT,
     )
+
+
+def syntax(path: Path) -> None:
+    """Raise a sentence if Python cannot read a file."""
+    try:
+        compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise of_exception(error, path) from None

@@ -456,7 +456,7 @@ class Outcome:
     """What became of a promise; `reason` and `place` if it is broken."""
 
     nodeid: str
-    word: str  # "kept", "broken" or "not applicable"
+    word: str  # "begun", then "kept", "broken" or "not applicable"
     reason: str = ""
     place: str = ""  # file:line of the test
 
@@ -468,6 +468,9 @@ class JsonLines:
         """Take the place of pytest's own report."""
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         config.pluginmanager.unregister(reporter)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.tell(Outcome(nodeid, "begun"))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 from urllib.parse import SplitResult, urlsplit
 
 import psutil
@@ -49,9 +49,12 @@ def target(word: str) -> Target:
         return Target(word, None, answering(word))
     folder = Path(word).expanduser()
     if word.isdecimal() or not folder.is_dir():
-        with contextlib.suppress(WorkshopError):
+        try:
             step = find(word)
             return Target(step.name, step.folder, None)
+        except WorkshopError:
+            if word.isdecimal():
+                raise
         raise WorkshopError(
             f"{word!r} is no step, no folder and no URL: give a step"
             " (03), a folder that exists, or http://HOST:PORT."
@@ -132,12 +135,14 @@ def launched(
     env: Mapping[str, str] | None = None,
     *,
     patience: float = PATIENCE,
+    grace: float = GRACE,
     echo: bool = False,
 ) -> Iterator[Running]:
     """Run a folder's program, or another one on its rooms, until the end.
 
     Step 01 has no rooms to run another program on: it runs its pico.py.
-    With `echo`, what the program writes is shown as well.
+    With `echo`, what the program writes is shown as well. Ctrl-C reaches us
+    alone: we end the program.
     """
     folder = folder.resolve()
     if program is None or not (folder / "routing.py").is_file():
@@ -153,10 +158,11 @@ def launched(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if echo else sink,
+            **apart(),
         )
         ears = Ears(process, sink, echo)
         stack.callback(ears.join)
-        stack.callback(end, process)
+        stack.callback(end, process, grace)
         url = ears.url(patience)
         if url is None:
             raise failure(process, errors, program, patience)
@@ -175,6 +181,13 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         "PYTHONUTF8": "1",
         **extra,
     }
+
+
+def apart() -> dict[str, Any]:
+    """Return what keeps Ctrl-C in a terminal from reaching a child."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"process_group": 0}
 
 
 class Ears:
@@ -265,7 +278,7 @@ def last(errors: Path) -> str:
         return file.read().decode("utf-8", "replace")
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
     """End a program and what it started: kindly, then not."""
     try:
         family = psutil.Process(process.pid).children(recursive=True)
@@ -273,7 +286,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
         family = []
     try:
         process.terminate()
-        process.wait(GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         pass
     finally:

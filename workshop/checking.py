@@ -1,0 +1,228 @@
+"""Judge a target: its promises by pytest, its wire rows by a socket.
+
+Knows: how the tests are started, read and watched; what each line says.
+Does not know: colours; what a promise is about.
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+from workshop import wire
+from workshop.errors import FAIL, WorkshopError
+from workshop.mistakes import syntax
+from workshop.serving import Target, apart, end, launched, target
+from workshop.steps import ROOT, all_steps, find, rooms
+
+PATIENCE = 60.0  # seconds for one promise
+
+
+@dataclass
+class Promise:
+    """One promise, and where it was kept or broken."""
+
+    step: str  # the folder of the test: "02_routing"
+    name: str  # "unknown path is 404"
+    kept: list[str] = field(default_factory=list)  # targets
+    fails: list[str] = field(default_factory=list)  # where it has to fail
+    skipped: list[str] = field(default_factory=list)  # reasons
+    broken: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        if self.broken:
+            return "FAIL"
+        return "PASS" if self.kept or self.fails else "SKIP"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many wire rows a target has right, of those promised by a step."""
+
+    name: str
+    right: int
+    promised: int
+    wrong: list[tuple[str, str]]  # row, reason
+
+
+def promises(through: str, chosen: Target | None) -> Iterator[Promise]:
+    """Run the promises of the steps so far; yield each when it is known.
+
+    On the steps themselves, or on one chosen target.
+    """
+    folders = [s.folder for s in all_steps() if s.number <= through]
+    files = [str(p) for f in folders for p in sorted(f.glob("test_*.py"))]
+    if not files:
+        return
+    words = [*files, f"--through={through}"]
+    if chosen:
+        words.append(f"--target={chosen.url or chosen.folder}")
+    current: Promise | None = None
+    for line in reported(words):
+        step, name, detail = parsed(line["nodeid"])
+        if current is None or (current.step, current.name) != (step, name):
+            if current:
+                yield current
+            current = Promise(step, name)
+        take(current, line, detail)
+    if current:
+        yield current
+
+
+def take(promise: Promise, line: dict[str, str], detail: str) -> None:
+    """Note one outcome of a promise."""
+    if line["word"] == "broken":
+        broken = (detail, line["reason"], line["place"])
+        promise.broken.append(broken)
+    elif line["word"] == "not applicable":
+        promise.skipped.append(line["reason"])
+    elif "-fails" in detail:
+        promise.fails.append(detail.replace("-fails", ""))
+    else:
+        promise.kept.append(detail)
+
+
+def parsed(nodeid: str) -> tuple[str, str, str]:
+    """Return folder, sentence and parameters of a test.
+
+    >>> parsed("steps/02_routing/test_routing.py::test_a_path_is_found[02]")
+    ('02_routing', 'a path is found', '02')
+    """
+    path, _, name = nodeid.partition("::")
+    name, _, detail = name.partition("[")
+    sentence = name.removeprefix("test_").replace("_", " ")
+    return Path(path).parent.name, sentence or path, detail.rstrip("]")
+
+
+def reported(words: list[str]) -> Iterator[dict[str, str]]:
+    """Run pytest; yield what the plugin says of each test."""
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "--json-lines", *words],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+            errors="replace",
+            **apart(),
+        )
+        try:
+            last = yield from followed(process)
+            if process.wait() > 1:  # Neither passed nor failed.
+                errors.seek(0)
+                text = errors.read().decode("utf-8", "replace")
+                said = (text.strip() or last).splitlines() or ["nothing"]
+                raise WorkshopError(
+                    f"The tests could not be run; pytest says: {said[-1]}",
+                    FAIL,
+                )
+        finally:
+            end(process)
+
+
+def followed(
+    process: "subprocess.Popen[str]",
+) -> Generator[dict[str, str], None, str]:
+    """Yield each outcome of a test run; return its last other line."""
+    heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def hear() -> None:
+        assert process.stdout
+        with process.stdout as stdout:
+            for line in stdout:
+                heard.put(line)
+        heard.put(None)
+
+    Thread(target=hear, daemon=True).start()
+    begun, last = "the collection of the tests", ""
+    while True:
+        try:
+            line = heard.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise hanging(begun) from None
+        if line is None:
+            return last
+        if not line.startswith('{"nodeid"'):
+            last = line.strip() or last
+            continue
+        outcome = json.loads(line)
+        if outcome["word"] == "begun":
+            begun = outcome["nodeid"]
+        else:
+            yield outcome
+
+
+def hanging(begun: str) -> WorkshopError:
+    """Return the error that names what does not end."""
+    return WorkshopError(
+        f"{begun} did not end within {PATIENCE:.0f} seconds and was stopped:"
+        " look for a loop or an await that waits for ever.",
+        FAIL,
+    )
+
+
+def judge_rows(chosen: Target, through: str) -> Rows:
+    """Try the wire rows that are promised by a step."""
+    verdicts = wire.judge_target(chosen)
+    for step in all_steps():
+        if step.folder == chosen.folder:
+            through = min(through, step.number)
+    promised = [row for row in wire.counted() if row.since <= through]
+    wrong = [
+        (f"{row.number} {row.name}", verdicts[row.number].reason)
+        for row in promised
+        if verdicts[row.number].word == "wrong"
+    ]
+    right = len(promised) - len(wrong)
+    return Rows(chosen.name, right, len(promised), wrong)
+
+
+def starts(chosen: Target) -> None:
+    """Raise a sentence unless the target's program can be started."""
+    if chosen.folder is None:
+        return
+    for path in sorted(chosen.folder.glob("*.py")):
+        syntax(path)
+    with launched(chosen.folder):
+        pass
+
+
+def reached(chosen: Target) -> str:
+    """Return the first step whose rooms a target has, all of them."""
+    if chosen.folder is None:
+        return all_steps()[-1].number
+    have = {path.name for path in rooms(chosen.folder)}
+    found = all_steps()[0].number
+    largest = 0
+    for step in all_steps():
+        if step.folder == chosen.folder:
+            return step.number
+        needed = {path.name for path in rooms(step.folder)}
+        if needed <= have and len(needed) > largest:
+            found, largest = step.number, len(needed)
+    return found
+
+
+def asked(number: str | None, word: str | None) -> tuple[str, Target | None]:
+    """Return up to which step, and what, a person wants to have judged."""
+    through = find(number).number if number else None
+    chosen = target(word) if word else None
+    if chosen is None:
+        return through or all_steps()[-1].number, None
+    return through or reached(chosen), chosen
+
+
+def references(through: str) -> list[Target]:
+    """Return the steps up to one, as targets."""
+    return [
+        Target(step.name, step.folder, None)
+        for step in all_steps()
+        if step.number <= through
+    ]

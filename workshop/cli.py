@@ -1,0 +1,388 @@
+"""The verbs of the workshop: list, serve, dev check, diff, ladder, docs.
+
+Knows: words on the command line, exit statuses, Ctrl-C.
+Does not know: how a verb does its work; modules are loaded when needed.
+"""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from workshop import screen, views
+from workshop.errors import (
+    ENVIRONMENT,
+    FAIL,
+    INTERRUPTED,
+    PASS,
+    USAGE,
+    WorkshopError,
+)
+from workshop.screen import say
+from workshop.steps import ROOT, all_steps, find
+
+START = "python3 start.py"  # What a person types; with .venv it is our -m.
+SERVE_GRACE = 12.0  # seconds: more than a step gives its own requests
+# typer brings its own copy of click, or asks for click, as its version goes.
+UsageError: Any = typer.BadParameter.__base__
+
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Under 45 seconds, wider intervals.")
+]
+Json = Annotated[
+    Path | None, typer.Option(help="Write the result, with raw samples.")
+]
+Svg = Annotated[Path | None, typer.Option(help="Write the picture.")]
+LoadOption = Annotated[
+    Literal["auto", "builtin", "wrk"],
+    typer.Option(help="Which load generator."),
+]
+Verb = TypeVar("Verb", bound=Callable[..., int])
+WITH_HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+dev = typer.Typer(rich_markup_mode=None)
+app.add_typer(dev, name="dev", help="Check the steps, or your own folder.")
+
+
+def verb(
+    name: str, *examples: str, at: typer.Typer = app
+) -> Callable[[Verb], Verb]:
+    """Register a verb; its help ends with examples that can be typed."""
+    lines = "\n".join(f"  {START} {example}" for example in examples)
+    return at.command(
+        name, epilog=f"\b\nExamples:\n{lines}", context_settings=WITH_HELP
+    )
+
+
+@app.callback(invoke_without_command=True, context_settings=WITH_HELP)
+def top(context: typer.Context) -> int:
+    """Build an async web framework in ten minutes, and see its price.
+
+    \b
+    Begin with:
+      python3 start.py list
+      python3 start.py ladder --quick
+      python3 start.py VERB --help
+    """
+    return help_unless_verb(context)
+
+
+@dev.callback(invoke_without_command=True, context_settings=WITH_HELP)
+def top_of_dev(context: typer.Context) -> int:
+    """Check the steps, or your own folder.
+
+    \b
+    Example:
+      python3 start.py dev check 03
+    """
+    return help_unless_verb(context)
+
+
+def help_unless_verb(context: typer.Context) -> int:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+    return PASS
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a verb; return its exit status, after one sentence if it fails."""
+    screen.prepare()
+    with contextlib.suppress(BrokenPipeError), ended_kindly():
+        try:
+            status = app(words, prog_name="workshop", standalone_mode=False)
+            sys.stdout.flush()
+            return int(status or PASS)
+        except WorkshopError as error:
+            screen.complain(str(error))
+            return error.status
+        except UsageError as error:
+            screen.complain(usage(error))
+            return USAGE
+        except (KeyboardInterrupt, typer.Abort):
+            screen.complain("Interrupted: what was started is ended.")
+            return INTERRUPTED
+    # Who reads our output has seen enough: `workshop diff 02 03 | head`.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PASS
+
+
+def usage(error: Any) -> str:
+    """Return one sentence for words that cannot be understood."""
+    said = error.format_message().rstrip(".")
+    path = error.ctx.command_path if error.ctx else "workshop"
+    words = path.replace("workshop", START, 1)
+    return f"{said}: `{words} --help` shows what can be said."
+
+
+@contextlib.contextmanager
+def ended_kindly() -> Iterator[None]:
+    """Take a signal to end for Ctrl-C, so that our servers end with us."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, n, None) for n in ("SIGTERM", "SIGHUP")]
+    before = {n: signal.signal(n, leave) for n in numbers if n is not None}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# Verbs
+
+
+@verb("list", "list")
+def list_steps() -> int:
+    """List the steps: what each is about, its lines of code, its tests."""
+    screen.console().print(views.steps(all_steps()))
+    return PASS
+
+
+@verb("serve", "serve 03", "serve 03 --port 0", "serve work --port 8001")
+def serve(
+    target: Annotated[
+        str, typer.Argument(metavar="STEP", help="A step (03) or a folder.")
+    ],
+    port: Annotated[
+        int,
+        typer.Option(help="0 takes any free port.", min=0, max=65535),
+    ] = 8000,
+    host: Annotated[
+        str, typer.Option(help="The address to listen at.")
+    ] = "127.0.0.1",
+) -> int:
+    """Serve a step, or a folder of yours, until Ctrl-C."""
+    from workshop import ports, serving
+
+    chosen = serving.target(target)
+    if chosen.folder is None:
+        raise WorkshopError(f"{target} is a URL: it is served already.")
+    ports.check(host, port)
+    env = {"HOST": host, "PORT": str(port)}
+    with serving.launched(
+        chosen.folder, env=env, grace=SERVE_GRACE, echo=True
+    ) as running:
+        say(f"Try: curl -i {running.url}/hello/you  (Ctrl-C ends it.)")
+        status = running.process.wait()
+    raise WorkshopError(
+        f"{chosen.name} ended by itself, with status {status}.", FAIL
+    )
+
+
+@verb(
+    "check",
+    "dev check",
+    "dev check 03",
+    "dev check 02 --target work",
+    "dev check --target http://127.0.0.1:8000",
+    at=dev,
+)
+def check(
+    step: Annotated[
+        str | None,
+        typer.Argument(metavar="STEP", help="Only steps up to this one."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="A step, a folder or a URL, instead of the steps."),
+    ] = None,
+) -> int:
+    """Check the promises, each on the steps that have to keep it.
+
+    A promise is a test of a step. It has to fail on the step before and to
+    hold on all later ones. With --target, what you name has to keep the
+    promises; then the wire rows are tried on it.
+    """
+    from workshop import checking
+
+    need("pytest")
+    through, chosen = checking.asked(step, target)
+    judged = chosen.name if chosen else "the steps"
+    say(f"Promises of steps 01 to {through}, on {judged}", "bold")
+    if chosen:
+        checking.starts(chosen)
+    tally = views.Tally()
+    for promise in checking.promises(through, chosen):
+        tally.show(promise)
+    for one in [chosen] if chosen else checking.references(through):
+        tally.show_rows(checking.judge_rows(one, through))
+    return tally.conclude()
+
+
+@verb(
+    "diff",
+    "diff 02 03",
+    "diff 02 03 --stat",
+    "diff 02 03 --side-by-side",
+    "diff 02 03 --hunks",
+    "diff 02 03 > 03.patch",
+)
+def diff(
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD", help="A step (03, parsing) or a folder."
+        ),
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another one.")],
+    stat: Annotated[
+        bool, typer.Option("--stat", help="Count lines only.")
+    ] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Old left, new right.")
+    ] = False,
+    hunks: Annotated[
+        bool, typer.Option("--hunks", help="Number the hunks.")
+    ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option("--all", help="Tests, bench.py and cards as well."),
+    ] = False,
+) -> int:
+    """Show what changes from one step to another.
+
+    The code alone: app.py, rooms and extensions. What is printed to a file
+    is a patch that `patch -p1` and `git apply` take.
+    """
+    from workshop import diffs, serving
+
+    folders = [serving.target(word).folder for word in (old, new)]
+    before, after = (folder or Path() for folder in folders)
+    if None in folders:
+        raise WorkshopError("A URL has no files: give steps or folders.")
+    if sum((stat, side_by_side, hunks)) > 1:
+        raise WorkshopError(
+            "--stat, --side-by-side and --hunks are three ways to see a"
+            " diff: give one of them."
+        )
+    found = diffs.compare(before, after, whole)
+    if not found:
+        say(f"{old} and {new} have the same code.")
+    elif stat:
+        views.stat(found)
+    elif side_by_side:
+        views.side_by_side(found)
+    elif hunks:
+        views.hunks(found)
+    else:
+        views.patch(found)
+    return PASS
+
+
+@verb(
+    "ladder",
+    "ladder --quick",
+    "ladder 01 03 05",
+    "ladder --json ladder.json --svg ladder.svg",
+    "ladder --target work",
+)
+def ladder(
+    steps: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STEPS", help="Only these steps."),
+    ] = None,
+    quick: Quick = False,
+    json: Json = None,
+    svg: Svg = None,
+    load: LoadOption = "auto",
+    target: Annotated[
+        str | None,
+        typer.Option(help="A folder of yours, between the steps."),
+    ] = None,
+) -> int:
+    """Climb the ladder: what does each step buy, and what does it cost?"""
+    words = tuple(find(word).number for word in steps or ())
+    return bench("ladder", quick, json, svg, load, target, words)
+
+
+@verb("bench", "bench", "bench extensions --quick")
+def bench_verb(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Which; else all are listed."),
+    ] = None,
+    quick: Quick = False,
+    json: Json = None,
+    svg: Svg = None,
+    load: LoadOption = "auto",
+) -> int:
+    """Run an experiment of step 05, or list them with their questions."""
+    if name is None:
+        from workshop.bench import experiment
+
+        for known in experiment.names():
+            say(f"{known:<12} {experiment.find(known).QUESTION}")
+        return PASS
+    return bench(name, quick, json, svg, load)
+
+
+def bench(
+    name: str,
+    quick: bool,
+    json: Path | None,
+    svg: Path | None,
+    load: str,
+    target: str | None = None,
+    steps: Sequence[str] = (),
+) -> int:
+    """Run an experiment by the engine."""
+    from workshop.bench.experiment import Options, run
+
+    for path in (json, svg):
+        if path and not path.parent.is_dir():
+            raise WorkshopError(
+                f"There is no folder {path.parent} to write {path.name} to:"
+                " make it first, or choose another."
+            )
+    return run(name, Options(quick, json, svg, load, target, steps))
+
+
+@verb("docs", "docs", "docs --port 8010", "docs --build")
+def docs(
+    port: Annotated[
+        int, typer.Option(help="Where to serve the site.", min=0, max=65535)
+    ] = 8008,
+    build: Annotated[
+        bool, typer.Option("--build", help="Write it to site/ instead.")
+    ] = False,
+) -> int:
+    """Serve the site on this machine, or build it."""
+    from workshop import ports, serving
+
+    need("mkdocs")
+    words = ["build", "--strict"]
+    if not build:
+        port = ports.check("127.0.0.1", port)
+        words = ["serve", f"--dev-addr=127.0.0.1:{port}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mkdocs", *words],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        **serving.apart(),
+    )
+    try:
+        status = process.wait()
+    finally:
+        serving.end(process)
+    return FAIL if status else PASS
+
+
+def need(package: str) -> None:
+    """Raise a sentence unless a package is installed."""
+    if importlib.util.find_spec(package) is None:
+        raise WorkshopError(
+            f"{package} is not installed here: `{START} test` or"
+            f" `{START} docs` installs what these verbs need.",
+            ENVIRONMENT,
+        )
