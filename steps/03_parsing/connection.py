@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import logging
 
-from messages import Headers, HttpError
-from parsing import RequestParser, render_chunk, render_head
+from messages import Headers
+from parsing import RequestParser
+from rendering import render_chunk, render_head
 
 logger = logging.getLogger("pico")
 
@@ -24,11 +25,9 @@ class Connection(asyncio.Protocol):
         self.app = app
         self.parser = RequestParser(app)
         self.request = None  # the one that is being answered
-        self.stopping = False
-        self.paused = False  # reading
+        self.stopping = self.paused = False  # paused: we do not read
         # Futures, while the task waits: for bytes; for the client to read.
-        self.arrival = None
-        self.room = None
+        self.arrival = self.room = None
 
     # What the transport calls.
 
@@ -94,8 +93,7 @@ class Connection(asyncio.Protocol):
         """Answer a request; return whether another one may follow."""
         self.request = request
         request.source = self
-        response = await self.app.answer(request)
-        await self.send(request, response)
+        await self.send(request, await self.app.answer(request))
         if request.keep_alive and not request.complete:
             await self.drain(request)
         self.request = None
@@ -111,8 +109,7 @@ class Connection(asyncio.Protocol):
         if not self.parser.error:
             await self.received()
         if self.parser.error and not request.complete:
-            error = self.parser.error
-            raise HttpError(error.status, error.message)
+            raise self.parser.error
 
     async def send(self, request, response):
         """Write a response, its head and its body at once if they are."""
@@ -120,9 +117,9 @@ class Connection(asyncio.Protocol):
             request.keep_alive = False
         try:
             head = render_head(request, response)
-        except (TypeError, ValueError):
-            logger.exception("The response to %r is no HTTP", request.path)
-            return await self.send_error(request, 500)
+        except (TypeError, ValueError) as error:
+            response = self.app.refuse(error)
+            head = render_head(request, response)
         if request.method == "HEAD":
             self.transport.write(head)
         elif isinstance(response.body, bytes):
@@ -132,34 +129,28 @@ class Connection(asyncio.Protocol):
         if self.room:
             await self.room
 
-    async def send_error(self, request, status, message=""):
-        response = self.app.refuse(HttpError(status, message))
-        await self.send(request, response)
-
     def can_drain(self, request):
         """Return whether content that nobody wanted can be read and left."""
-        if self.parser.error or request.length > self.max_drain:
-            return False
         # A client that waits for 100 Continue may never send its content.
-        return not request.awaits_continue
+        too_long = request.length > self.max_drain
+        return not (too_long or request.awaits_continue or self.parser.error)
 
     async def stream(self, request, response, head):
         """Write a body as it is made, as fast as the client reads it."""
-        chunked = head.find(b"\r\ntransfer-encoding: chunked\r\n") > 0
+        chunked = b"\r\ntransfer-encoding: chunked\r\n" in head
+        render = render_chunk if chunked else bytes
         try:
             async for piece in response.body:
                 if piece:  # an empty chunk would be the last one
-                    piece = render_chunk(piece) if chunked else piece
-                    self.transport.write(head + piece)
+                    self.transport.write(head + render(piece))
                     head = b""
                 if self.room:
                     await self.room
-        except Exception:
+        except Exception as error:
             if not head:
                 raise
-            logger.exception("The body of %r could not begin", request.path)
-            return await self.send_error(request, 500)
-        self.transport.write(head + (render_chunk(b"") if chunked else b""))
+            return await self.send(request, self.app.refuse(error))
+        self.transport.write(head + render(b""))
 
     async def drain(self, request):
         """Read content that nobody wanted, up to a bound, or else close."""
@@ -168,14 +159,12 @@ class Connection(asyncio.Protocol):
             left -= len(request.arrived)
             request.arrived.clear()
             await self.received()
-        if not request.complete:
-            request.keep_alive = False
+        request.keep_alive = request.complete
 
     async def refuse(self, error):
-        """Answer what could not be parsed, and therefore has no request."""
+        """Answer what could not be parsed, and therefore is no request."""
         request = self.app.Request(self.app, "GET", "*", "1.1", Headers())
-        request.keep_alive = False
-        await self.send_error(request, error.status, error.message)
+        await self.send(request, self.app.refuse(error))
 
     async def linger(self):
         """Stop writing, but read on: to close with bytes unread is a reset,

@@ -74,11 +74,8 @@ class Pico(dict):
             if request.content is None and "lazy_body" not in route.payload:
                 await request.load_body()
             await route.handler(request, response, **parameters)
-        except HttpError as error:
+        except Exception as error:
             response = self.refuse(error)
-        except Exception:
-            logger.exception("%s %r failed", request.method, request.path)
-            response = self.refuse(HttpError(500))
         return response
 
     def lookup(self, request):
@@ -101,12 +98,14 @@ class Pico(dict):
         raise HttpError(405, headers={"allow": allow})
 
     def refuse(self, error):
-        """Return the response that tells of an error."""
+        """Return the response to an error; only the log is told of others
+        than HttpError."""
+        if not isinstance(error, HttpError):
+            logger.error("A request failed", exc_info=error)
+            error = HttpError(500)
         response = Response(self)
-        response.status = error.status
-        response.headers["content-type"] = "text/plain; charset=utf-8"
+        response.status, response.body = error.status, error.message
         response.headers.update(error.headers)
-        response.body = error.message
         return response
 
     def run(self, host=None, port=None):

@@ -6,13 +6,13 @@ Does not know: bytes on the wire, sockets, asyncio.
 
 import json
 import re
-from functools import cached_property
+from functools import cached_property, partialmethod
 from http import HTTPStatus
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-TRUE, FALSE = {"1", "on", "true", "yes"}, {"0", "off", "false", "no"}
+YES, NO = ["1", "on", "true", "yes"], ["0", "off", "false", "no"]
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -25,6 +25,11 @@ class HttpError(Exception):
         self.headers = headers or {}
 
 
+def lower(method):
+    """Return a method of a dict that takes its key in lower case."""
+    return lambda self, name, *rest: method(self, name.lower(), *rest)
+
+
 class Headers(dict):
     """Fields by name; case does not matter (RFC 9110, 5.1), we keep lower.
 
@@ -33,56 +38,45 @@ class Headers(dict):
     ('text/plain', True)
     """
 
-    def __missing__(self, name):
-        if name.islower():
-            raise KeyError(name)
-        return self[name.lower()]
-
-    def __setitem__(self, name, value):
-        dict.__setitem__(self, name.lower(), value)
-
-    def __contains__(self, name):
-        return dict.__contains__(self, name.lower())
-
-    def get(self, name, default=None):
-        return dict.get(self, name.lower(), default)
-
-    def pop(self, name, *default):
-        return dict.pop(self, name.lower(), *default)
-
-    def setdefault(self, name, value):
-        return dict.setdefault(self, name.lower(), value)
+    __contains__ = lower(dict.__contains__)
+    __getitem__ = lower(dict.__getitem__)
+    __setitem__ = lower(dict.__setitem__)
+    __delitem__ = lower(dict.__delitem__)
+    get, pop = lower(dict.get), lower(dict.pop)
+    setdefault = lower(dict.setdefault)
 
     def update(self, fields):
         for name, value in fields.items():
             self[name] = value
 
 
+def boolean(text):
+    """Return what `on`, `no` and the like mean, or raise ValueError."""
+    return [*NO, *YES].index(text.lower()) >= len(NO)
+
+
 class Query(dict):
     """Lists of values by name; asking for what is not there is a 400.
 
-    >>> query = Query.parse("page=2&tag=a&tag=b")
+    >>> query = Query("page=2&tag=a&tag=b")
     >>> query.int("page", 1), query.list("tag"), query.get("sort", "up")
     (2, ['a', 'b'], 'up')
     """
 
     max_fields = 1000  # as Django
 
-    @classmethod
-    def parse(cls, text):
-        """Decode `a=1&b=2`, where `+` is a space."""
+    def __init__(self, text):
         try:
-            return cls(parse_qs(text, True, max_num_fields=cls.max_fields))
+            fields = parse_qs(text, True, max_num_fields=self.max_fields)
         except ValueError as error:
             raise HttpError(400, "Too many parameters.") from error
+        super().__init__(fields)
 
     def list(self, name, *default):
         """Return all values of a parameter."""
-        if name in self:
-            return self[name]
-        if default:
-            return default[0]
-        raise HttpError(400, f"The parameter {name!r} is missing.")
+        if name not in self and not default:
+            raise HttpError(400, f"The parameter {name!r} is missing.")
+        return self[name] if name in self else default[0]
 
     def get(self, name, *default, cast=str):
         """Return the first value, or the default, or answer 400."""
@@ -94,21 +88,9 @@ class Query(dict):
             message = f"The parameter {name!r} is no {cast.__name__}."
             raise HttpError(400, message) from error
 
-    def int(self, name, *default):
-        return self.get(name, *default, cast=int)
-
-    def float(self, name, *default):
-        return self.get(name, *default, cast=float)
-
-    def bool(self, name, *default):
-        return self.get(name, *default, cast=boolean)
-
-
-def boolean(text):
-    """Return what `on`, `off` and the like mean, or raise ValueError."""
-    if text.lower() in TRUE | FALSE:
-        return text.lower() in TRUE
-    raise ValueError(text)
+    int = partialmethod(get, cast=int)
+    float = partialmethod(get, cast=float)
+    bool = partialmethod(get, cast=boolean)
 
 
 class Cookies(dict):
@@ -119,8 +101,7 @@ class Cookies(dict):
         if CONTROL.search(value):
             raise ValueError(f"The cookie {name!r} has a control character.")
         jar = SimpleCookie({name: value})
-        jar[name]["path"] = path
-        for attribute, content in attributes.items():
+        for attribute, content in {"path": path, **attributes}.items():
             jar[name][attribute.replace("_", "-")] = content
         self[name] = jar[name]
 
@@ -129,61 +110,52 @@ class Request(dict):
     """What the client asked for; as a dict it holds what handlers add."""
 
     max_content = 2**20  # bytes kept in memory, as nginx
+    keep_alive = False
     route = None
-    keep_alive = True
-    path, query_string = "/", ""
-    # Of the content: how much was declared or seen, who brings more, and
-    # was that all?
-    length = 0
-    arrived = b""  # a bytearray if there can be any
-    source = None
+    # Of the content: its length as declared or seen, what arrived and was
+    # not read, who brings more, and is that all?
+    length, arrived, source, complete = 0, b"", None, False
     awaits_continue = False
-    complete = False
     content = b""  # None as long as there is some to read
 
     def __init__(self, app, method, url, version, headers):
         self.app = app
         self.method = method
-        self.url = url  # the target as it was sent
+        self.url = url  # path and query, as they were sent
         self.version = version
         self.headers = headers
         self.trailers = Headers()
+        path, _, self.query_string = url.partition("?")
+        self.path = unquote(path, errors="strict")
 
     async def __aiter__(self):
         """Yield the content as it arrives."""
-        while True:
-            if self.arrived:
-                piece = bytes(self.arrived)
-                self.arrived.clear()
-                yield piece
-            elif self.complete:
-                return
-            else:
+        while self.arrived or not self.complete:
+            if not self.arrived:
                 await self.source.more(self)
+            piece = bytes(self.arrived)
+            self.arrived = bytearray()
+            if piece:
+                yield piece
 
-    async def load_body(self):
+    async def read(self):
         """Read the whole content into `body`; too much of it is a 413."""
         while not self.complete and self.length <= self.max_content:
             await self.source.more(self)
             self.length = max(self.length, len(self.arrived))
         if self.length > self.max_content:
             raise HttpError(413)
-        self.content = bytes(self.arrived)
-
-    async def read(self):
-        """Return the whole content."""
         if self.content is None:
-            await self.load_body()
+            self.content = bytes(self.arrived)
         return self.content
+
+    load_body = read
 
     @property
     def body(self):
         """The content, as bytes."""
         if self.content is None:
-            raise RuntimeError(
-                "The content of a lazy route is not there yet:"
-                " `await request.load_body()` brings it."
-            )
+            raise RuntimeError("The route is lazy: `await request.read()`.")
         return self.content
 
     @cached_property
@@ -199,21 +171,18 @@ class Request(dict):
         """The content, decoded from a form."""
         if self.content_type != URLENCODED:
             raise HttpError(415, f"The content is not {URLENCODED}.")
-        return Query.parse(self.body.decode(errors="replace"))
+        return Query(self.body.decode(errors="replace"))
 
     @cached_property
     def query(self):
-        return Query.parse(self.query_string)
+        return Query(self.query_string)
 
     @cached_property
     def cookies(self):
         """Cookies by name; of two with the same name the first one."""
-        cookies = {}
-        for pair in self.headers.get("cookie", "").split(";"):
-            name, equals, value = pair.strip().partition("=")
-            if name and equals:
-                cookies.setdefault(name, value.strip('"'))
-        return cookies
+        pairs = self.headers.get("cookie", "").split(";")
+        cookies = [pair.strip().partition("=") for pair in reversed(pairs)]
+        return {name: value.strip('"') for name, _, value in cookies if name}
 
     @property
     def content_type(self):
@@ -221,17 +190,10 @@ class Request(dict):
         value = self.headers.get("content-type", "")
         return value.partition(";")[0].strip().lower()
 
-    @property
-    def host(self):
-        return self.headers.get("host", "")
-
-    @property
-    def origin(self):
-        return self.headers.get("origin", "")
-
-    @property
-    def referrer(self):
-        return self.headers.get("referer", "")  # the RFC spells it so
+    host = property(lambda self: self.headers.get("host", ""))
+    origin = property(lambda self: self.headers.get("origin", ""))
+    # The RFC does spell it so.
+    referrer = property(lambda self: self.headers.get("referer", ""))
 
 
 class Response:

@@ -67,13 +67,11 @@ class Pico(dict):
         """Register each `on_<method>` of an instance of the class."""
         names = [name for name in dir(view) if name.startswith("on_")]
         if methods or not names:
-            raise ValueError(
-                f"{view.__name__} must say its methods by on_get, on_post..."
-            )
+            raise ValueError(f"{view.__name__} needs on_get, on_post...")
         instance = view()
         for name in names:
-            handler = getattr(instance, name)
-            self.router.add(path, [name[3:].upper()], handler, **payload)
+            handler, method = getattr(instance, name), name[3:].upper()
+            self.router.add(path, [method], handler, **payload)
 
     def listen(self, name):
         """Register the decorated listener for a hook."""
@@ -104,7 +102,7 @@ class Pico(dict):
         try:
             await self.hook("response", request, response)
         except Exception as error:
-            response = self.refuse(self.blame(request, error))
+            response = self.refuse(error)
         return response
 
     async def respond(self, request, response):
@@ -125,21 +123,12 @@ class Pico(dict):
 
     async def recover(self, request, error):
         """Return the response to an error, which listeners may change."""
-        response = self.refuse(self.blame(request, error))
+        response = self.refuse(error)
         try:
             await self.hook("error", request, response, error)
         except Exception as another:
-            response = self.refuse(self.blame(request, another))
+            response = self.refuse(another)
         return response
-
-    def blame(self, request, error):
-        """Return what the client is told; the log is told everything."""
-        if isinstance(error, HttpError):
-            return error
-        logger.error(
-            "%s %r failed", request.method, request.path, exc_info=error
-        )
-        return HttpError(500)
 
     def lookup(self, request):
         """Return route, parameters and allowed methods; HEAD is a GET."""
@@ -161,12 +150,14 @@ class Pico(dict):
         raise HttpError(405, headers={"allow": allow})
 
     def refuse(self, error):
-        """Return the response that tells of an error."""
+        """Return the response to an error; only the log is told of others
+        than HttpError."""
+        if not isinstance(error, HttpError):
+            logger.error("A request failed", exc_info=error)
+            error = HttpError(500)
         response = self.Response(self)
-        response.status = error.status
-        response.headers["content-type"] = "text/plain; charset=utf-8"
+        response.status, response.body = error.status, error.message
         response.headers.update(error.headers)
-        response.body = error.message
         return response
 
     async def startup(self):

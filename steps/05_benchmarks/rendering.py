@@ -1,0 +1,88 @@
+"""Turn responses into bytes.
+
+Knows: heads, framing, dates.
+Does not know: sockets, tasks, who asked.
+"""
+
+import re
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+
+STATUS = {status.value: f"{status} {status.phrase}" for status in HTTPStatus}
+TEXT = "text/plain; charset=utf-8"
+# A token and a field value (RFC 9110, 5.6.2 and 5.5).
+FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")
+# Only we write these fields, whatever a handler says.
+OWN_FIELDS = {"content-length", "transfer-encoding", "connection", "date"}
+
+
+def render_head(request, response):
+    """Return the head of a response; ValueError if a field is none."""
+    if isinstance(response.body, str):
+        response.headers.setdefault("content-type", TEXT)
+        response.body = response.body.encode()
+    lines = []
+    for name, value in response.headers.items():
+        if name not in OWN_FIELDS:
+            lines.append(f"{name}: {value}")
+    for cookie in response.cookies.values():
+        lines.append(f"set-cookie: {cookie.OutputString()}")
+    head = begin_head(response.status, *lines)
+    head += "".join(frame(request, response)) + date_line(int(time.time()))
+    return head.encode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def begin_head(status, *lines):
+    """Return what a head begins with: most were checked before."""
+    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
+        raise ValueError(f"Of these fields one is none: {lines}.")
+    status_line = f"HTTP/1.1 {STATUS.get(status) or f'{status:d} '}"
+    return "\r\n".join([status_line, *lines, ""])
+
+
+def frame(request, response):
+    """Return the fields that tell where the content ends (RFC 9112, 6).
+
+    Where only the end of the connection can, it will not be kept alive.
+    """
+    fields, status = [], response.status
+    if not 200 <= status <= 999:
+        raise ValueError(f"{status:d} is no final status.")
+    if status in (204, 205, 304):
+        response.body = b""
+    if isinstance(response.body, bytes):
+        if status not in (204, 304):
+            fields.append(f"content-length: {len(response.body)}\r\n")
+    elif "content-length" in response.headers:
+        length = int(response.headers["content-length"])
+        fields.append(f"content-length: {length}\r\n")
+    elif request.version == "1.1":
+        fields.append("transfer-encoding: chunked\r\n")
+    else:
+        request.keep_alive = False
+    if request.version == "1.0" or not request.keep_alive:
+        stay = "keep-alive" if request.keep_alive else "close"
+        fields.append(f"connection: {stay}\r\n")
+    return fields
+
+
+def render_chunk(data):
+    """Return one chunk (RFC 9112, 7.1); of no data, the last one.
+
+    >>> render_chunk(b"hello")
+    b'5\\r\\nhello\\r\\n'
+    """
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@lru_cache(maxsize=1)
+def date_line(second):
+    """Return the end of a head; all responses of a second share it.
+
+    >>> date_line(0)
+    'date: Thu, 01 Jan 1970 00:00:00 GMT\\r\\n\\r\\n'
+    """
+    return f"date: {formatdate(second, usegmt=True)}\r\n\r\n"
