@@ -17,7 +17,8 @@ from threading import Thread
 from workshop import wire
 from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import syntax
-from workshop.serving import Target, apart, end, launched, target
+from workshop.outcomes import Outcome
+from workshop.serving import Target, apart, end, launched, number_of, target
 from workshop.steps import ROOT, all_steps, find, rooms
 
 PATIENCE = 60.0  # seconds for one promise
@@ -32,13 +33,24 @@ class Promise:
     kept: list[str] = field(default_factory=list)  # targets
     fails: list[str] = field(default_factory=list)  # where it has to fail
     skipped: list[str] = field(default_factory=list)  # reasons
-    broken: list[tuple[str, str, str]] = field(default_factory=list)
+    broken: list[Outcome] = field(default_factory=list)
 
     @property
     def word(self) -> str:
         if self.broken:
             return "FAIL"
         return "PASS" if self.kept or self.fails else "SKIP"
+
+    def take(self, outcome: Outcome) -> None:
+        """Note what became of it on one target."""
+        if outcome.word == "broken":
+            self.broken.append(outcome)
+        elif outcome.word == "not applicable":
+            self.skipped.append(outcome.reason)
+        else:
+            where = self.fails if outcome.fails else self.kept
+            if outcome.target not in where:
+                where.append(outcome.target)
 
 
 @dataclass(frozen=True)
@@ -64,43 +76,29 @@ def promises(through: str, chosen: Target | None) -> Iterator[Promise]:
     if chosen:
         words.append(f"--target={chosen.url or chosen.folder}")
     current: Promise | None = None
-    for line in reported(words):
-        step, name, detail = parsed(line["nodeid"])
+    for outcome in reported(words):
+        step, name = parsed(outcome.nodeid)
         if current is None or (current.step, current.name) != (step, name):
             if current:
                 yield current
             current = Promise(step, name)
-        take(current, line, detail)
+        current.take(outcome)
     if current:
         yield current
 
 
-def take(promise: Promise, line: dict[str, str], detail: str) -> None:
-    """Note one outcome of a promise."""
-    if line["word"] == "broken":
-        broken = (detail, line["reason"], line["place"])
-        promise.broken.append(broken)
-    elif line["word"] == "not applicable":
-        promise.skipped.append(line["reason"])
-    elif "-fails" in detail:
-        promise.fails.append(detail.replace("-fails", ""))
-    else:
-        promise.kept.append(detail)
-
-
-def parsed(nodeid: str) -> tuple[str, str, str]:
-    """Return folder, sentence and parameters of a test.
+def parsed(nodeid: str) -> tuple[str, str]:
+    """Return folder and sentence of a test.
 
     >>> parsed("steps/02_routing/test_routing.py::test_a_path_is_found[02]")
-    ('02_routing', 'a path is found', '02')
+    ('02_routing', 'a path is found')
     """
     path, _, name = nodeid.partition("::")
-    name, _, detail = name.partition("[")
-    sentence = name.removeprefix("test_").replace("_", " ")
-    return Path(path).parent.name, sentence or path, detail.rstrip("]")
+    sentence = name.partition("[")[0].removeprefix("test_").replace("_", " ")
+    return Path(path).parent.name, sentence or path
 
 
-def reported(words: list[str]) -> Iterator[dict[str, str]]:
+def reported(words: list[str]) -> Iterator[Outcome]:
     """Run pytest; yield what the plugin says of each test."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -129,7 +127,7 @@ def reported(words: list[str]) -> Iterator[dict[str, str]]:
 
 def followed(
     process: "subprocess.Popen[str]",
-) -> Generator[dict[str, str], None, str]:
+) -> Generator[Outcome, None, str]:
     """Yield each outcome of a test run; return its last other line."""
     heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
@@ -152,9 +150,9 @@ def followed(
         if not line.startswith('{"nodeid"'):
             last = line.strip() or last
             continue
-        outcome = json.loads(line)
-        if outcome["word"] == "begun":
-            begun = outcome["nodeid"]
+        outcome = Outcome(**json.loads(line))
+        if outcome.word == "begun":
+            begun = outcome.nodeid
         else:
             yield outcome
 
@@ -171,9 +169,7 @@ def hanging(begun: str) -> WorkshopError:
 def judge_rows(chosen: Target, through: str) -> Rows:
     """Try the wire rows that are promised by a step."""
     verdicts = wire.judge_target(chosen)
-    for step in all_steps():
-        if step.folder == chosen.folder:
-            through = min(through, step.number)
+    through = min(through, number_of(chosen) or through)
     promised = [row for row in wire.counted() if row.since <= through]
     wrong = [
         (f"{row.number} {row.name}", verdicts[row.number].reason)

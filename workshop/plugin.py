@@ -30,11 +30,9 @@ import contextlib
 import functools
 import gc
 import inspect
-import json
 import logging
 import os
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +45,9 @@ from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
 from workshop.exchange import PATIENCE as WATCHDOG
 from workshop.exchange import Answer, Exchange, Wire
-from workshop.mistakes import of_exception, shown
-from workshop.serving import Running, Target, launched, main_file
+from workshop.mistakes import of_exception
+from workshop.outcomes import JsonLines, why
+from workshop.serving import Running, Target, launched, main_file, number_of
 from workshop.steps import Rooms, Step, all_steps, find, load
 
 CONTRACT = Path(__file__).with_name("wire_app.py")
@@ -140,14 +139,6 @@ class Servers:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if SERVERS in config.stash:
         config.stash[SERVERS].stack.close()
-
-
-def number_of(target: Target) -> str | None:
-    """Return the number of a target that is a step."""
-    for step in all_steps():
-        if step.folder == target.folder:
-            return step.number
-    return None
 
 
 def home(path: Path) -> Step | None:
@@ -442,56 +433,3 @@ def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         reason = why(report)
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} must not be skipped: {reason}"
-
-
-def why(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Return the reason of a skip."""
-    place = report.longrepr
-    reason = place[2] if isinstance(place, tuple) else report.longreprtext
-    return reason.removeprefix("Skipped: ")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a promise; `reason` and `place` if it is broken."""
-
-    nodeid: str
-    word: str  # "begun", then "kept", "broken" or "not applicable"
-    reason: str = ""
-    place: str = ""  # file:line of the test
-
-
-class JsonLines:
-    """Prints one line a test, for the command line to show."""
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Take the place of pytest's own report."""
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        config.pluginmanager.unregister(reporter)
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.tell(Outcome(nodeid, "begun"))
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.tell(Outcome(report.nodeid, "broken", report.longreprtext))
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.tell(broken(report))
-        elif report.skipped and not hasattr(report, "wasxfail"):
-            self.tell(Outcome(report.nodeid, "not applicable", why(report)))
-        elif report.when == "call":
-            self.tell(Outcome(report.nodeid, "kept"))
-
-    def tell(self, outcome: Outcome) -> None:
-        print(json.dumps(asdict(outcome)), flush=True)
-
-
-def broken(report: pytest.TestReport) -> Outcome:
-    """Return what is wrong, and in which line of the test."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is None:
-        return Outcome(report.nodeid, "broken", report.longreprtext)
-    place = f"{shown(Path(crash.path))}:{crash.lineno}"
-    return Outcome(report.nodeid, "broken", crash.message, place)

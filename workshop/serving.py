@@ -23,7 +23,7 @@ import psutil
 
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
 from workshop.mistakes import explained, shown
-from workshop.steps import find
+from workshop.steps import all_steps, find
 
 PATIENCE = 10.0  # seconds until a program must say that it listens
 GRACE = 3.0  # seconds until a program that was told to end is killed
@@ -62,6 +62,14 @@ def target(word: str) -> Target:
     folder = folder.resolve()
     main_file(folder)
     return Target(folder.name, folder, None)
+
+
+def number_of(chosen: Target) -> str | None:
+    """Return the number of a target that is a step."""
+    for step in all_steps():
+        if step.folder == chosen.folder:
+            return step.number
+    return None
 
 
 def main_file(folder: Path) -> Path:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workshop.diffs import FileDiff, Line
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan", " ": ""}
+FEW, LONG = 3, 12  # failures of a promise, and lines of each
 BAR = 40  # columns of the bar beside the counts of --stat
 
 
@@ -176,10 +177,14 @@ class Tally:
         line.append(f"  {promise.name}")
         line.append(f"  {where(promise)}", "dim")
         console().print(line, soft_wrap=True)
-        for target, reason, place in promise.broken:
-            show(f"        on {target or 'this machine'}: {place}", "dim")
-            for text in reason.splitlines()[:12]:
+        for outcome in promise.broken[:FEW]:
+            on = f"on {outcome.target}" if outcome.target else "here"
+            case = f" ({outcome.case})" if outcome.case else ""
+            show(f"        {on}{case}: {outcome.place}", "dim")
+            for text in outcome.reason.splitlines()[:LONG]:
                 show(f"        {text}", "")
+        if len(promise.broken) > FEW:
+            show(f"        and {len(promise.broken) - FEW} more", "dim")
 
     def show_rows(self, found: "Rows") -> None:
         """Print how many wire rows are right, and which are not."""
@@ -208,6 +213,5 @@ def where(promise: "Promise") -> str:
     """Say on which targets a promise was kept, and where it must fail."""
     if promise.word == "SKIP":
         return promise.skipped[0]
-    kept = " ".join(dict.fromkeys(promise.kept))
-    fails = " ".join(dict.fromkeys(promise.fails))
+    kept, fails = " ".join(promise.kept), " ".join(promise.fails)
     return kept + (f" (fails on {fails}, as it must)" if fails else "")

@@ -1,0 +1,102 @@
+"""Tell the command line what became of each test, one line of JSON each.
+
+Knows: pytest's reports, where in a test it failed.
+Does not know: how outcomes are shown.
+"""
+
+import json
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workshop.mistakes import shown
+from workshop.serving import Target, number_of
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a promise on one target."""
+
+    nodeid: str
+    word: str  # "begun", then "kept", "broken" or "not applicable"
+    target: str = ""  # "03", or the name of a folder
+    case: str = ""  # the other parameters of the test
+    fails: bool = False  # It has to fail there.
+    reason: str = ""
+    place: str = ""  # file:line of the test
+
+
+class JsonLines:
+    """Prints outcomes, instead of pytest's own report."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome("", "begun")
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Take the place of pytest's own report."""
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        config.pluginmanager.unregister(reporter)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item
+    ) -> Generator[None, object, object]:
+        self.outcome = begun(item)
+        self.tell("begun")
+        return (yield)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.outcome = Outcome(report.nodeid, "begun")
+            self.tell("broken", report.longreprtext)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.tell("broken", *blame(report))
+        elif report.skipped and not hasattr(report, "wasxfail"):
+            self.tell("not applicable", why(report))
+        elif report.when == "call":
+            self.tell("kept")
+
+    def tell(self, word: str, reason: str = "", place: str = "") -> None:
+        said = {"word": word, "reason": reason, "place": place}
+        print(json.dumps({**asdict(self.outcome), **said}), flush=True)
+
+
+def begun(item: pytest.Item) -> Outcome:
+    """Return what is known of a test before it runs."""
+    parameters: Any = getattr(item, "callspec", None)
+    if parameters is None:
+        return Outcome(item.nodeid, "begun")
+    target = parameters.params.get("target")
+    if not isinstance(target, Target):
+        return Outcome(item.nodeid, "begun", case=parameters.id)
+    name = number_of(target) or target.name
+    fails = f"-{name}-fails-" in f"-{parameters.id}-"
+    label = f"-{name}-fails-" if fails else f"-{name}-"
+    case = f"-{parameters.id}-".replace(label, "-", 1).strip("-")
+    return Outcome(item.nodeid, "begun", name, case, fails)
+
+
+def blame(report: pytest.TestReport) -> tuple[str, str]:
+    """Return what is wrong, and in which line of the test."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return report.longreprtext, ""
+    path, line = crash.path, crash.lineno
+    traceback = getattr(report.longrepr, "reprtraceback", None)
+    for entry in getattr(traceback, "reprentries", ()):
+        found = getattr(entry, "reprfileloc", None)
+        if found and Path(found.path).name == Path(report.fspath).name:
+            path, line = found.path, found.lineno
+    return crash.message, f"{shown(Path(path).absolute())}:{line}"
+
+
+def why(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return the reason of a skip."""
+    place = report.longrepr
+    reason = place[2] if isinstance(place, tuple) else report.longreprtext
+    return reason.removeprefix("Skipped: ")
