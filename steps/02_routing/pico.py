@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+from http import HTTPStatus
 from types import SimpleNamespace
 
 from messages import HttpError, Request, Response
@@ -37,9 +38,10 @@ class Protocol(asyncio.Protocol):
 
     async def answer(self, request):
         response = await self.app.answer(request)
+        status = HTTPStatus(response.status)
         body = response.body.encode()
         response.headers["content-length"] = len(body)
-        head = f"HTTP/1.1 {response.status:d} {response.status.phrase}\r\n"
+        head = f"HTTP/1.1 {status:d} {status.phrase}\r\n"
         for name, value in response.headers.items():
             head += f"{name}: {value}\r\n"
         self.transport.write(head.encode() + b"\r\n" + body)

@@ -53,8 +53,9 @@ class Connection(asyncio.Protocol):
         self.room = self.loop.create_future()
 
     def resume_writing(self):
-        self.room.set_result(None)
-        self.room = None
+        room, self.room = self.room, None
+        if not room.done():
+            room.set_result(None)
 
     def connection_lost(self, error):
         self.app.connections.discard(self)
@@ -84,6 +85,9 @@ class Connection(asyncio.Protocol):
                 await self.refuse(parser.error)
             await self.linger()
             self.transport.close()
+        except asyncio.CancelledError:
+            self.transport.abort()
+            raise
         except Exception:
             # An answer that breaks off must not look like a whole one.
             logger.exception("An answer was broken off")
@@ -113,7 +117,8 @@ class Connection(asyncio.Protocol):
 
     async def send(self, request, response):
         """Write a response, its head and its body at once if they are."""
-        if self.stopping or not (request.complete or self.can_drain(request)):
+        last = self.stopping and not self.parser.requests
+        if last or not (request.complete or self.can_drain(request)):
             request.keep_alive = False
         try:
             head = render_head(request, response)

@@ -28,13 +28,21 @@ class Server:
         )
 
     async def __aenter__(self):
-        await self.app.startup()
-        loop = asyncio.get_running_loop()
-        self.listener = await loop.create_server(
-            lambda: self.app.Protocol(self.app), self.host, self.port
+        """Take the port, let the app start, then accept connections."""
+        self.listener = await asyncio.get_running_loop().create_server(
+            lambda: self.app.Protocol(self.app),
+            self.host,
+            self.port,
+            start_serving=False,
         )
         self.host, self.port = self.listener.sockets[0].getsockname()[:2]
         self.url = f"http://{self.host}:{self.port}"
+        try:
+            await self.app.startup()
+            await self.listener.start_serving()
+        except BaseException:
+            self.listener.close()
+            raise
         return self
 
     async def __aexit__(self, *error):
