@@ -53,10 +53,16 @@ class Clone:
 
     folder: Path
 
-    def start(self, *words: str, cwd: Path | None = None, **env: str) -> "Run":
+    def start(
+        self,
+        *words: str,
+        cwd: Path | None = None,
+        python: Path | str = sys.executable,
+        **env: str,
+    ) -> "Run":
         """Run start.py to its end, with no network and no uv."""
         done = subprocess.run(
-            self.command(*words),
+            [python, self.folder / "start.py", *words],
             cwd=cwd or self.folder,
             env=self.environment(**env),
             stdin=subprocess.DEVNULL,
@@ -66,9 +72,6 @@ class Clone:
             check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)
-
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, str(self.folder / "start.py"), *words]
 
     def environment(self, **env: str) -> dict[str, str]:
         nothing = self.folder.parent / "nothing"
@@ -248,8 +251,9 @@ def test_python_variables_do_not_lead_astray(ready, tmp_path):
     wrong = tmp_path / "wrong"
     wrong.mkdir()
     (wrong / "speck.py").write_text("VERSION = 'wrong'\n", "utf-8")
+    (wrong / "pip.py").write_text("raise SystemExit('wrong')", "utf-8")
     run = ready.start(
-        "list",
+        "docs",
         "--speck",
         PYTHONPATH=str(wrong),
         PYTHONHOME=sys.base_prefix,
@@ -275,8 +279,8 @@ def test_test_installs_every_group_and_runs_all_checks(ready):
     assert run.told["packages"] == ["mote", "speck"]
 
 
-def test_verb_that_needs_more_gets_it_once(ready):
-    docs, again = ready.start("docs"), ready.start("docs")
+def test_verb_that_needs_more_gets_it_once(ready, tmp_path):
+    docs, again = ready.start("docs", cwd=tmp_path), ready.start("docs")
 
     assert "Setting up .venv, once: notebooks + docs" in docs.out
     assert docs.told["packages"] == ["mote", "speck"]
@@ -340,9 +344,10 @@ def test_where_no_process_can_become_another_it_is_awaited(
 def test_unfinished_venv_is_made_anew(ready):
     """As after a kill in the middle of unpacking."""
     (ready.venv / "unfinished").touch()
-    ready.python.unlink()
     shutil.rmtree(next(ready.venv.rglob("speck")))
-    run = ready.start("list", "--speck")
+    # From within, as in an activated .venv; Windows keeps what is running.
+    python = ready.python if os.name == "posix" else sys.executable
+    run = ready.start("list", "--speck", python=python)
 
     assert ".venv was left unfinished: making it anew." in run.out
     assert run.out.splitlines()[-1] == "1.0"
@@ -355,6 +360,7 @@ def test_unfinished_venv_is_made_anew(ready):
         ("", None),
         ("venv", "is not there"),
         ("python", "is broken, its Python does not start"),
+        ("unfinished", "was left unfinished"),
         ("package", "has lost packages"),
         ("stamp", "was made by another Python (cpython-310)"),
         ("version", "was made by another Python (cpython-399)"),
@@ -368,6 +374,8 @@ def test_venv_is_made_anew_for_a_reason(ready, spoil, reason):
         shutil.rmtree(ready.venv)
     elif spoil == "python":
         ready.python.unlink()
+    elif spoil == "unfinished":
+        start.UNFINISHED.touch()
     elif spoil == "package":
         shutil.rmtree(next(ready.venv.rglob("speck")))
     elif spoil == "stamp":
@@ -417,9 +425,9 @@ def test_interrupted_installation_ends_its_installer_and_goes_on(fresh):
     shutil.move(fresh.folder / "wheelhouse", fresh.folder / "later")
     with silent_index() as (url, asked, left):
         process = subprocess.Popen(
-            fresh.command("list"),
+            [sys.executable, fresh.folder / "start.py", "list"],
             cwd=fresh.folder,
-            env=fresh.environment(PIP_INDEX_URL=url),
+            env=fresh.environment(PIP_INDEX_URL=url, PIP_TIMEOUT="300"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
