@@ -9,7 +9,14 @@ import pytest
 from workshop.bench import Case, load
 from workshop.bench.arms import Arm
 from workshop.bench.cases import WrongAnswer
-from workshop.bench.load import Builtin, ClosedLoop, Run, joined, percentiles
+from workshop.bench.load import (
+    Builtin,
+    Client,
+    ClosedLoop,
+    Run,
+    joined,
+    percentiles,
+)
 from workshop.bench.servers import server
 from workshop.bench.wrk import Wrk
 
@@ -130,6 +137,18 @@ def test_one_wrong_answer_among_many_is_seen(lie, reason):
 
     assert first.wrong is None
     assert reason in run.wrong
+
+
+def test_bytes_before_an_answer_are_wrong_however_they_come():
+    closed = ClosedLoop(CASE)
+    closed.length = len(ANSWER)
+    client = Client(closed)
+    client.asked = 0.0
+
+    client.data_received(b"H")
+    client.data_received(ANSWER)
+
+    assert "the status line is 'HHTTP/1.1 200 OK'" in closed.wrong
 
 
 def test_a_server_that_hangs_up_is_wrong():

@@ -188,7 +188,8 @@ def run(
     """Run all arms, and the first one twice, in every round.
 
     Samples are added to the race one by one, so that whoever interrupts us has
-    what was measured so far. An arm that answers wrongly runs no more.
+    what was measured so far. An arm that answers wrongly, or does not start
+    any more, runs no more.
     """
     known = {arm.name: arm for arm in arms} | {AGAIN: arms[0]}
     for number, names in enumerate(orders([*known], plan.rounds, plan.seed)):
@@ -199,11 +200,18 @@ def run(
                 continue
             try:
                 figures = launch(arm, load, plan, core)
-            except WrongAnswer as error:
-                race.wrong[arm.name] = error.reason
+            except WorkshopError as error:
+                race.wrong[arm.name] = reason(error)
             else:
                 sample = Sample(name, number, position, **figures)
                 race.samples.append(sample)
+
+
+def reason(error: WorkshopError) -> str:
+    """Return what is said of an arm that answers wrongly, or not at all."""
+    if isinstance(error, WrongAnswer):
+        return error.reason
+    return str(error).removesuffix(".")
 
 
 def enough(
