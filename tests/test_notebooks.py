@@ -5,6 +5,7 @@ import configparser
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,7 @@ def test_notebook_is_short_and_says_what_each_cell_is_for(path):
 
     assert 6 <= kinds.count("code") <= 12
     assert kinds[0] == "markdown"
-    assert ("code", "code") not in zip(kinds, kinds[1:], strict=False)
+    assert ("code", "code") not in pairwise(kinds)
 
 
 @each

@@ -134,7 +134,7 @@ def visible(data: bytes) -> str:
     r"""Return bytes as one sign each: CR is a bent line, LF a pilcrow.
 
     >>> visible(b"GET / HTTP/1.1\r\n")
-    'GET / HTTP/1.1\u00ac\u00b6'
+    'GET / HTTP/1.1¬¶'
     """
     text = data.decode("latin-1")
     return "".join(SIGNS.get(letter, letter) for letter in text)
