@@ -123,7 +123,8 @@ def job(words):
     if words[0] == "test":
         return list(GROUPS), ["-m", "workshop.suite", *words[1:]]
     verb = next((word for word in words if not word.startswith("-")), "")
-    more = [] if "--help" in words else NEEDS.get(verb, [])
+    help_only = "--help" in words or "-h" in words
+    more = [] if help_only else NEEDS.get(verb, [])
     return ["runtime", *more], ["-m", "workshop", *words]
 
 

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from workshop.cli import app
 from workshop.steps import STEPS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +30,14 @@ def drawn() -> dict[str, dict[str, str]]:
     return plan
 
 
+def rooms(step: Path) -> set[str]:
+    """Return the rooms of a step; app.py, bench.py and tests are none."""
+    files = {path.stem for path in step.glob("*.py")}
+    folders = {path.parent.name for path in step.glob("*/[!_]*.py")}
+    tests = {name for name in files if name.startswith("test_")}
+    return (files | folders) - tests - {"app", "bench"}
+
+
 def content(room: Path) -> dict[str, bytes] | None:
     """Return the files of a room, or None if a step has no such room."""
     if room.is_dir():
@@ -37,8 +47,7 @@ def content(room: Path) -> dict[str, bytes] | None:
 
 
 def test_floor_plan_is_that_of_the_steps():
-    names = ["pico", "routing", "messages", "parsing", "connection"]
-    names += ["server", "extensions", "experiments"]
+    names = sorted({name for step in STEPS.iterdir() for name in rooms(step)})
     plan: dict[str, dict[str, str]] = {}
     before: dict[str, dict[str, bytes] | None] = dict.fromkeys(names)
     for step in sorted(STEPS.glob("[0-9]*")):
@@ -62,3 +71,23 @@ def test_files_that_are_named_exist(text):
 
     assert paths
     assert missing == []
+
+
+def options(command) -> set[str]:
+    return {word for option in command.params for word in option.opts}
+
+
+def test_commands_that_are_named_exist():
+    command = typer.main.get_command(app)
+    rows = re.findall(
+        r"^\| `python3 start\.py (\w.*?)` \|(.*)\|$", README, re.M
+    )
+    for words, said in rows:
+        verb, *rest = words.split()
+        found = command.commands[verb]
+        if verb == "dev":
+            found = found.commands[rest[0]]
+        named = set(re.findall(r"`(--[\w-]+)`", said))
+
+        assert named <= options(found), words
+    assert len(rows) >= 6
