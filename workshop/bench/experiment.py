@@ -232,9 +232,13 @@ class Lab:
 
     def command(self) -> str:
         """Return how to take this result again."""
-        words = ["python -m workshop", self.name]
-        words += ["--quick"] if self.options.quick else []
-        return " ".join([*words, "--load", self.options.load])
+        options = self.options
+        words = ["python -m workshop bench", self.name]
+        if self.name == "ladder":
+            words = ["python -m workshop ladder", *options.steps]
+        words += ["--quick"] if options.quick else []
+        words += ["--target", options.target] if options.target else []
+        return " ".join([*words, "--load", options.load])
 
     def stolen_percent(self) -> float | None:
         """Return how much of all cores' time the host took from us."""

@@ -18,6 +18,11 @@ The shape is `result.schema.json` (JSON Schema); in short:
                            CPU time, ratio to the first arm, verdict, and the
                            raw samples, one for each launch
     sentences              what was seen, in words
+
+The committed ones, in docs/results, are taken on a quiet machine by
+
+    python -m workshop ladder --json docs/results/ladder.json
+    python -m workshop bench extensions --json docs/results/extensions.json
 """
 
 import json

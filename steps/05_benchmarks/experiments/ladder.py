@@ -11,7 +11,7 @@ from workshop.bench.picture import Bar, bars
 from workshop.bench.words import figure, rows, spread, times
 
 QUESTION = "What does each abstraction cost, and what does it buy?"
-QUICK = Plan(rounds=6, seconds=0.4)
+QUICK = Plan(rounds=6, seconds=0.3)
 FULL = Plan(rounds=18, seconds=1.0)
 WIRE = True  # Count how many rows of the wire each rung has right.
 
@@ -120,9 +120,9 @@ def belief(noise, first, others):
         "unclear": "not clearly different from",
     }[below["verdict"]]
     return (
-        f"{last['name']} is {found} {below['name']}; two copies of"
-        f" {first['name']} differed by up to {noise:.1%}, and nothing smaller"
-        " is called a difference."
+        f"{last['name'].capitalize()} is {found} {below['name']}; two copies"
+        f" of {first['name']} differed by up to {noise:.1%}, and nothing"
+        " smaller is called a difference."
     )
 
 
