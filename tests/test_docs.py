@@ -161,7 +161,7 @@ def test_page_tells_of_times_measured_before_the_code_changed(monkeypatch):
     page = weave.woven("# Title\n\nIt takes [[ladder.03.cpu]].")
 
     assert page.startswith('# Title\n\n!!! warning "Measured before the code')
-    assert "changed: 03 parsing." in page
+    assert "`ladder.json` is older than the code of 03 parsing." in page
 
 
 def test_page_tells_of_rows_recorded_before_the_code_changed(monkeypatch):
@@ -171,7 +171,8 @@ def test_page_tells_of_rows_recorded_before_the_code_changed(monkeypatch):
         "# Title\n\n[[wire.03]] rows and [[undone.json.hello.c_calls]]."
     )
 
-    assert page.count("Recorded before the code changed") == 2
+    assert page.count("!!! warning") == 1
+    assert page.count(".json` is older than the code of ") == 2
 
 
 def test_page_without_figures_tells_nothing():

@@ -226,7 +226,8 @@ def two_columns(before: str, after: str) -> str:
             ]
     return (
         '<div class="sides" role="region" tabindex="0" aria-label="Diff">'
-        "<table><thead><tr><th>before</th><th>after</th></tr></thead>"
+        '<table class="diff">'
+        "<thead><tr><th>before</th><th>after</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

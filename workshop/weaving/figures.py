@@ -40,22 +40,22 @@ WORDS = {
 LADDER = (
     "rung",
     "core lines",
-    "wire rows right",
+    "wire rows",
     "bytecodes",
     "Python calls",
     "C calls",
-    "CPU µs per request",
-    "ratio to 01",
-    "than the rung below",
-    "requests/s",
+    "CPU µs",
+    "x step 01",
+    "than below",
+    "req/s",
 )
 EXTENSIONS = (
     "activated",
     "bytecodes",
     "Python calls",
     "C calls",
-    "CPU µs per request",
-    "ratio to none",
+    "CPU µs",
+    "x none",
     "verdict",
     "could have seen",
 )
@@ -216,40 +216,40 @@ def used(markdown: str) -> set[str]:
 
 
 def outdated(markdown: str) -> str:
-    """Return a warning if times are older than the code; else nothing."""
+    """Return a warning if figures are older than the code; else nothing."""
     notes = []
     for name in sorted(used(markdown)):
-        changed = results.stale(result(name))
-        if changed:
-            notes.append(
-                '!!! warning "Measured before the code changed"\n\n'
-                f"    The figures of `{name}.json` are those of"
-                f" {result(name)['date'][:10]}. Since then these have"
-                f" changed: {joined(changed)}."
-                f" To measure again: `{result(name)['command']}`.\n"
-            )
+        found = result(name)
+        if changed := results.stale(found):
+            notes.append(older(name, changed, found["command"]))
     if re.search(r"\[\[wire\.|<!-- (behaviour-|bought|row-)", markdown):
         found = wire.recorded()
-        notes += older("wire.json", found["sources"], found["command"])
+        if changed := changed_since(found["sources"]):
+            notes.append(older("wire", changed, found["command"]))
     if re.search(r"\[\[undone\.|<!-- undone-", markdown):
         found = undone_result()
-        notes += older("undone.json", found["sources"], found["command"])
-    return "\n".join(notes)
+        if changed := changed_since(found["sources"]):
+            notes.append(older("undone", changed, found["command"]))
+    if not notes:
+        return ""
+    title = '!!! warning "Measured before the code changed"'
+    return "\n".join([title, "", *notes, ""])
 
 
-def older(name: str, record: Mapping[str, str], command: str) -> list[str]:
-    """Return a warning if steps changed since they were recorded."""
-    changed = [
+def older(name: str, changed: Sequence[str], command: str) -> str:
+    """Return one line of the warning."""
+    return (
+        f"    - `{name}.json` is older than the code of"
+        f" {joined(list(changed))}. To measure again: `{command}`."
+    )
+
+
+def changed_since(record: Mapping[str, str]) -> list[str]:
+    """Return the steps whose sources are no longer as they were."""
+    return [
         number
         for number, known in record.items()
         if sources(find(number).folder) != known
-    ]
-    if not changed:
-        return []
-    return [
-        '!!! warning "Recorded before the code changed"\n\n'
-        f"    What `{name}` says of {joined(changed)} is older than the code."
-        f" To record again: `{command}`.\n"
     ]
 
 
