@@ -5,6 +5,7 @@ Does not know: how a verb does its work; modules are loaded when needed.
 """
 
 import contextlib
+import functools
 import importlib.util
 import os
 import signal
@@ -58,9 +59,28 @@ def verb(
 ) -> Callable[[Verb], Verb]:
     """Register a verb; its help ends with examples that can be typed."""
     lines = "\n".join(f"  {START} {example}" for example in examples)
-    return at.command(
-        name, epilog=f"\b\nExamples:\n{lines}", context_settings=WITH_HELP
-    )
+    epilog = f"\b\nExamples:\n{lines}"
+
+    def register(function: Verb) -> Verb:
+        command = at.command(name, epilog=epilog, context_settings=WITH_HELP)
+        command(interruptible(function))
+        return function
+
+    return register
+
+
+def interruptible(function: Callable[..., int]) -> Callable[..., int]:
+    """Return a verb that says so when it is interrupted."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> int:
+        try:
+            return function(*args, **options)
+        except KeyboardInterrupt:
+            screen.complain("Interrupted: what was started is ended.")
+            return INTERRUPTED
+
+    return run
 
 
 @app.callback(invoke_without_command=True, context_settings=WITH_HELP)
@@ -107,9 +127,6 @@ def main(words: list[str] | None = None) -> int:
         except UsageError as error:
             screen.complain(usage(error))
             return USAGE
-        except (KeyboardInterrupt, typer.Abort):
-            screen.complain("Interrupted: what was started is ended.")
-            return INTERRUPTED
     # Who reads our output has seen enough: `workshop diff 02 03 | head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return PASS

@@ -229,12 +229,12 @@ class Ears:
         assert self.process.stdout
         with self.process.stdout as stdout:
             for line in iter(lambda: stdout.readline(LONG), b""):
+                if self.echo:
+                    show(line, sys.stdout)
                 found = LISTENING.search(line)
                 if found:
                     self.listens = True
                     self.said.put(found[1].decode("latin-1"))
-                if self.echo:
-                    show(line, sys.stdout)
         self.said.put(None)
 
     def hear_stderr(self) -> None:
