@@ -42,6 +42,7 @@ from workshop.bench.servers import pinned
 from workshop.errors import FAIL, INTERRUPTED, PASS, WorkshopError
 from workshop.steps import all_steps
 
+QUIET = 0.5  # more load than this, before we began, is worth a word
 WIDE = 100  # columns, where the output is no terminal
 
 
@@ -286,6 +287,15 @@ class Lab:
                 f" to {noise['limit']:.1%} away from the first; the servers"
                 f" went to sleep at most {max(switches):.3f} times a request;"
                 f" stolen by the host: {stolen or 0:g} %."
+            )
+
+        others = result["machine"]["load_average"]
+        if others > QUIET:
+            self.say(
+                f"This machine was busy with other work (load {others}) when"
+                " we began: that makes dear rungs look dearer. Take figures"
+                " that you keep on a quiet one.",
+                "yellow",
             )
 
     def say(self, sentence: str, style: str = "") -> None:

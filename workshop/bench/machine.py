@@ -1,6 +1,6 @@
 """Say on which machine, with which versions, something was measured.
 
-Knows: psutil, platform, git, battery, stolen time.
+Knows: psutil, platform, git, battery, stolen time, other work.
 Does not know: what was measured.
 """
 
@@ -32,6 +32,7 @@ def facts() -> dict[str, Any]:
         "versions": {name: version(name) for name in PACKAGES},
         "commit": commit(),
         "battery": battery(),
+        "load_average": round(psutil.getloadavg()[0], 2),
     }
 
 

@@ -11,7 +11,7 @@ The shape is `result.schema.json` (JSON Schema); in short:
     command                how to take it again
     complete, valid        not interrupted; all answers were right
     machine                CPU, cores, system, Python, loop, versions, commit,
-                           battery, pinning, stolen time
+                           battery, other work, pinning, stolen time
     plan                   rounds, seconds, connections, load, seed, request
     noise                  how far a second copy of the first arm was from it
     arms                   for each: its hash, lines, wire rows, exact counts,
