@@ -1,0 +1,45 @@
+"""What step 05 promises: the same for less, counted exactly.
+
+Knows: what one warm request costs.
+Does not know: clocks; how it is counted.
+"""
+
+import pytest
+
+
+def test_request_executes_fewer_bytecodes_than_in_step_04(counts):
+    assert counts().bytecodes < counts("04").bytecodes
+
+
+def test_request_makes_fewer_python_calls_than_in_step_04(counts):
+    assert counts().python_calls < counts("04").python_calls
+
+
+def test_request_makes_fewer_calls_into_c_than_in_step_04(counts):
+    assert counts().c_calls < counts("04").c_calls
+
+
+async def test_hooks_cost_no_call_where_nobody_listens(step, fetch):
+    called = []
+
+    class MyPico(step.Pico):
+        async def hook(self, name, *args, **kwargs):
+            called.append(name)
+
+    app = MyPico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = "hello"
+
+    answer = await fetch(app, "/")
+
+    assert answer.content == b"hello"
+    assert called == ["startup", "shutdown"]
+
+
+@pytest.mark.holds_before
+def test_each_abstraction_costs_python_calls(counts):
+    calls = [counts(word).python_calls for word in ("01", "02", "03", "04")]
+
+    assert calls[0] < calls[1] < calls[2] < calls[3]

@@ -1,0 +1,374 @@
+"""What the rooms must do on several steps, though no step promises it."""
+
+import asyncio
+import contextlib
+import doctest
+import json
+from decimal import Decimal
+
+import pytest
+
+GET = b"GET / HTTP/1.1\r\nHost: pico\r\n\r\n"
+
+right_steps = pytest.mark.steps("03", "04", "05")
+server_steps = pytest.mark.steps("04", "05")
+
+
+def answered(exchange):
+    return [(answer.status, answer.content) for answer in exchange.answers]
+
+
+def request_of(step, *lines):
+    """Return the one request of these lines, whose content never comes."""
+    parser = step.parsing.RequestParser(step.Pico())
+    parser.feed("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    (request,) = parser.requests
+    return request
+
+
+# Rooms
+
+
+@pytest.mark.steps("02", "03", "04", "05")
+def test_examples_in_docstrings_are_true(step):
+    results = {
+        name: doctest.testmod(module) for name, module in step.modules.items()
+    }
+
+    assert {name: r.failed for name, r in results.items() if r.failed} == {}
+    assert results["routing"].attempted > 0
+
+
+# Messages
+
+
+@right_steps
+def test_headers_find_a_name_in_any_case(step):
+    headers = step.messages.Headers()
+    headers["X-Drone"] = "A7"
+    headers.update({"Content-TYPE": "text/plain"})
+    headers.setdefault("x-DRONE", "B8")
+
+    assert headers == {"x-drone": "A7", "content-type": "text/plain"}
+    assert headers["X-DRONE"] == headers.get("X-drone") == "A7"
+    assert "X-Drone" in headers
+    assert headers.pop("X-Drone") == "A7"
+    assert headers.get("X-Drone", "none") == "none"
+
+
+@right_steps
+def test_headers_that_are_missing_are_a_key_error(step):
+    with pytest.raises(KeyError, match="x-drone"):
+        step.messages.Headers()["X-Drone"]
+
+
+@right_steps
+@pytest.mark.parametrize(
+    ("field", "cookies"),
+    [
+        ("", {}),
+        ("id=7", {"id": "7"}),
+        ("id=7;theme=dark", {"id": "7", "theme": "dark"}),
+        ("id=7; id=8", {"id": "7"}),
+        ('id="7"', {"id": "7"}),
+        ("id=a=b", {"id": "a=b"}),
+        ("=7; ;;", {}),
+        ("id=", {"id": ""}),
+    ],
+)
+def test_cookies_are_read_as_browsers_send_them(step, field, cookies):
+    request = request_of(
+        step, "GET / HTTP/1.1", "host: pico", f"cookie: {field}"
+    )
+
+    assert request.cookies == cookies
+
+
+@right_steps
+@pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\0", "\x7f"])
+def test_cookie_with_a_control_character_is_refused(step, value):
+    cookies = step.messages.Cookies()
+
+    with pytest.raises(ValueError, match="'id' has a control character"):
+        cookies.set("id", value)
+
+    assert cookies == {}
+
+
+@right_steps
+def test_query_with_too_many_parameters_is_a_400(step):
+    with pytest.raises(step.messages.HttpError) as caught:
+        step.messages.Query("&".join(["a=1"] * 1_001))
+
+    assert caught.value.status == 400
+
+
+@right_steps
+def test_body_that_is_not_there_yet_says_how_to_get_it(step):
+    request = request_of(
+        step, "POST / HTTP/1.1", "host: pico", "content-length: 5"
+    )
+
+    with pytest.raises(RuntimeError, match="lazy"):
+        _ = request.body
+
+
+@right_steps
+def test_form_of_another_media_type_is_a_415(step):
+    request = request_of(
+        step, "GET / HTTP/1.1", "host: pico", "content-type: text/plain"
+    )
+
+    with pytest.raises(step.messages.HttpError) as caught:
+        _ = request.form
+
+    assert caught.value.status == 415
+
+
+@right_steps
+async def test_http_error_brings_its_fields(step, fetch):
+    app = step.Pico()
+
+    class Unknown(step.messages.HttpError):
+        def __init__(self):
+            fields = {"www-authenticate": "Basic"}
+            super().__init__(401, "Who are you?", fields)
+
+    @app.route("/")
+    async def index(request, response):
+        raise Unknown
+
+    answer = await fetch(app, "/")
+
+    assert (answer.status, answer.content) == (401, b"Who are you?")
+    assert answer.field("www-authenticate") == "Basic"
+
+
+@right_steps
+@pytest.mark.parametrize(
+    ("attribute", "value", "status", "fields", "content"),
+    [
+        (
+            "json",
+            [1],
+            200,
+            {"content-type": "application/json"},
+            b"[1]",
+        ),
+        (
+            "html",
+            "<p>\u00e9",
+            200,
+            {"content-type": "text/html; charset=utf-8"},
+            b"<p>\xc3\xa9",
+        ),
+        (
+            "body",
+            "\u00e9",
+            200,
+            {"content-type": "text/plain; charset=utf-8"},
+            b"\xc3\xa9",
+        ),
+        ("body", b"\xe9", 200, {"content-type": None}, b"\xe9"),
+        ("redirect", "/login", 302, {"location": "/login"}, b""),
+    ],
+)
+async def test_response_says_what_it_is(
+    step, fetch, attribute, value, status, fields, content
+):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        setattr(response, attribute, value)
+
+    answer = await fetch(app, "/")
+
+    assert (answer.status, answer.content) == (status, content)
+    assert {name: answer.field(name) for name in fields} == fields
+
+
+@right_steps
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        1.5,
+        float("inf"),
+        "\u00e9 \U0001f600 \u2028 </script>",
+        {"a": [1, {"b": ()}], "c": {}},
+        {1: 2, None: 3, False: 4, 1.5: 5},
+        [],
+        10**30,
+    ],
+)
+def test_json_is_what_the_standard_library_makes(step, value):
+    encoded = step.Pico().encode_json(value)
+
+    text = encoded.decode() if isinstance(encoded, bytes) else encoded
+    assert text == json.dumps(value, separators=(",", ":"))
+
+
+@right_steps
+async def test_json_that_cannot_be_encoded_is_a_500(step, fetch, caplog):
+    app = step.Pico()
+
+    @app.route("/set")
+    async def of_a_set(request, response):
+        response.json = {1, 2}
+
+    @app.route("/circle")
+    async def of_a_circle(request, response):
+        circle = []
+        circle.append(circle)
+        response.json = circle
+
+    answers = [await fetch(app, path) for path in ("/set", "/circle")]
+
+    assert [answer.status for answer in answers] == [500, 500]
+
+
+# Heads
+
+
+@right_steps
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (1, True),
+        (True, 1),
+        (1, 1.0),
+        (Decimal("1.5"), Decimal("1.50")),
+        ("1", 1),
+    ],
+)
+async def test_field_is_sent_as_it_was_set_though_another_one_was_equal(
+    step, fetch, first, second
+):
+    app = step.Pico()
+    values = [first, second]
+
+    @app.route("/")
+    async def index(request, response):
+        response.headers["x-value"] = values.pop(0)
+
+    answers = [await fetch(app, "/"), await fetch(app, "/")]
+
+    sent = [answer.field("x-value") for answer in answers]
+    assert sent == [str(first), str(second)]
+
+
+@right_steps
+async def test_field_may_be_set_to_a_list(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.headers["x-value"] = [1, 2]
+
+    answer = await fetch(app, "/")
+
+    assert answer.field("x-value") == "[1, 2]"
+
+
+# Connections
+
+
+@right_steps
+async def test_handler_ends_where_its_connection_is_lost(step):
+    app = step.Pico()
+    trace = []
+
+    @app.route("/")
+    async def wait(request, response):
+        trace.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            trace.append("ended")
+
+    protocol = app.Protocol(app)
+    protocol.connection_made(asyncio.Transport())
+    protocol.data_received(GET)
+    await asyncio.sleep(0)
+    protocol.connection_lost(None)
+    with contextlib.suppress(asyncio.CancelledError, NotImplementedError):
+        await protocol.task
+
+    assert trace == ["begun", "ended"]
+    assert app.connections == set()
+
+
+@right_steps
+async def test_stop_closes_a_connection_that_asks_nothing(step, ask):
+    app = step.Pico()
+
+    async with app.serve(port=0) as server:
+        port = int(server.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP")
+        closing = asyncio.create_task(reader.read())
+        closing.add_done_callback(lambda _: writer.close())
+    said = await closing
+    await writer.wait_closed()
+
+    assert said == b""
+
+
+@right_steps
+async def test_stop_answers_all_requests_that_were_read(step, ask):
+    app = step.Pico()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @app.route("/")
+    async def index(request, response):
+        begun.set()
+        await go_on.wait()
+        response.body = "done"
+
+    async with app.serve(port=0) as server:
+        asking = asyncio.create_task(ask(server.url, GET * 3))
+        await begun.wait()
+        asyncio.get_running_loop().call_soon(go_on.set)
+    exchange = await asking
+
+    assert answered(exchange) == [(200, b"done")] * 3
+    assert exchange.end == "closed"
+
+
+@server_steps
+async def test_stop_ends_a_handler_after_its_grace(step, ask):
+    app = step.Pico()
+    begun = asyncio.Event()
+
+    class Hasty(step.Server):
+        grace = 0
+
+    @app.route("/")
+    async def wait(request, response):
+        begun.set()
+        await asyncio.Event().wait()
+
+    app.Server = Hasty
+    async with app.serve(port=0) as server:
+        asking = asyncio.create_task(ask(server.url, GET))
+        await begun.wait()
+    exchange = await asking
+
+    assert exchange.answers == []
+    assert exchange.end in ("closed", "reset")
+
+
+@server_steps
+async def test_startup_waits_until_the_port_is_taken(step):
+    app = step.Pico()
+    trace = []
+
+    async with app.serve(port=0) as other:
+        app.listen("startup")(lambda: trace.append("startup"))
+        with pytest.raises(OSError, match=str(other.port)):
+            async with app.serve(port=other.port):
+                pytest.fail("two servers share a port")
+
+    assert trace == []
