@@ -168,9 +168,11 @@ def hanging(begun: str) -> WorkshopError:
 
 def judge_rows(chosen: Target, through: str) -> Rows:
     """Try the wire rows that are promised by a step."""
-    verdicts = wire.judge_target(chosen)
     through = min(through, number_of(chosen) or through)
     promised = [row for row in wire.counted() if row.since <= through]
+    if not promised:
+        return Rows(chosen.name, 0, 0, [])
+    verdicts = wire.judge_target(chosen)
     wrong = [
         (f"{row.number} {row.name}", verdicts[row.number].reason)
         for row in promised

@@ -319,7 +319,11 @@ def ladder(
     ] = None,
 ) -> int:
     """Climb the ladder: what does each step buy, and what does it cost?"""
+    from workshop import checking, serving
+
     words = tuple(find(word).number for word in steps or ())
+    if target:
+        checking.starts(serving.target(target))
     return bench("ladder", quick, json, svg, load, target, words)
 
 

@@ -43,12 +43,12 @@ def explained(text: str, program: Path) -> WorkshopError:
         for found in PLACE.finditer(text)
         if Path(found["path"]).is_relative_to(folder)
     ]
-    path, line = places[-1] if places else (program, "?")
-    return WorkshopError(
-        f"{shown(path)}, line {line}: {last}. Correct that line, then try"
-        " again.",
-        FAIL,
-    )
+    where = shown(program)
+    if places:
+        path, line = places[-1]
+        where = f"{shown(path)}, line {line}"
+    sentence = f"{where}: {last.rstrip('.')}. Correct it, then try again."
+    return WorkshopError(sentence, FAIL)
 
 
 def of_exception(error: BaseException, program: Path) -> WorkshopError:

@@ -59,6 +59,13 @@ def prepare() -> None:
             stream.reconfigure(errors="workshop.spell")
 
 
+class Screen(Console):
+    """A console that tells its caller when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 @functools.cache
 def console() -> Console:
     """Return the screen: what is printed where results belong."""
@@ -67,9 +74,9 @@ def console() -> Console:
 
 def made(stream: TextIO) -> Console:
     """Return a console; a pipe is wide enough for tables."""
-    found = Console(file=stream, highlight=False)
+    found = Screen(file=stream, highlight=False)
     if not found.is_terminal:
-        found = Console(file=stream, highlight=False, width=WIDE)
+        found = Screen(file=stream, highlight=False, width=WIDE)
     return found
 
 

@@ -1,0 +1,535 @@
+"""What the command line says and returns, for good words and for bad ones."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from workshop import checking, cli, screen
+from workshop.errors import (
+    ENVIRONMENT,
+    FAIL,
+    INTERRUPTED,
+    PASS,
+    USAGE,
+    WorkshopError,
+)
+from workshop.serving import target
+from workshop.steps import ROOT, all_steps, find
+
+ESCAPE = "\x1b["
+VERBS = [
+    ["list"],
+    ["serve"],
+    ["dev", "check"],
+    ["diff"],
+    ["ladder"],
+    ["bench"],
+    ["docs"],
+]
+
+
+def workshop(*words, **env):
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "workshop", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture
+def say(capsys, monkeypatch):
+    """Run the command line in this process; return status, out and err."""
+    monkeypatch.setattr(screen, "prepare", lambda: None)
+
+    def run(*words):
+        screen.console.cache_clear()
+        status = cli.main([str(word) for word in words])
+        screen.console.cache_clear()
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def sentence(err):
+    """Return the one sentence on stderr."""
+    assert "Traceback" not in err
+    assert err.endswith(".\n") and err.count("\n") == 1, err
+    return err.strip()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a copy of step 02, to be spoiled."""
+    made = tmp_path / "mine"
+    shutil.copytree(find("02").folder, made)
+    return made
+
+
+# Help
+
+
+def test_no_words_show_the_verbs(say):
+    status, out, err = say()
+
+    assert (status, err) == (PASS, "")
+    for words in VERBS:
+        assert f"\n  {words[0]} " in out
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_help_of_each_verb_has_examples(say, words):
+    status, out, err = say(*words, "--help")
+
+    assert (status, err) == (PASS, "")
+    examples = out.partition("Examples:")[2].strip().splitlines()
+    assert examples
+    for example in examples:
+        assert example.strip().startswith(f"python3 start.py {words[0]}")
+
+
+def test_every_verb_is_known_to_these_tests(say):
+    _, out, _ = say()
+    listed = re.findall(r"^  ([a-z]+)  ", out.partition("Commands:")[2], re.M)
+
+    assert sorted(listed) == sorted(words[0] for words in VERBS)
+
+
+# list
+
+
+def test_list_tells_each_step(say):
+    status, out, _ = say("list")
+
+    assert status == PASS
+    for step in all_steps():
+        assert step.number in out
+        assert step.data["title"] in out
+        assert step.data["sentence"] in out
+
+
+def test_list_works_on_a_console_that_writes_ascii_alone():
+    done = workshop("list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert (done.returncode, done.stderr) == (PASS, "")
+    assert done.stdout.isascii()
+
+
+def test_letters_that_a_console_lacks_are_spelled():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="cp1252", newline="")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        patch.setattr(sys, "stderr", stream)
+        screen.prepare()
+        print("2 µs → 3 ✓ \N{SNOWMAN}", end="")
+        stream.flush()
+
+    assert raw.getvalue() == b"2 \xb5s -> 3 + ?"
+
+
+def test_no_color_means_no_escape():
+    coloured = workshop("diff", "01", "02", FORCE_COLOR="1", NO_COLOR="")
+    plain = workshop("diff", "01", "02", NO_COLOR="1")
+
+    assert ESCAPE in coloured.stdout
+    assert ESCAPE not in plain.stdout
+
+
+# diff
+
+
+def test_diff_printed_to_a_file_is_a_patch(tmp_path):
+    done = workshop("diff", "02", "03")
+
+    shutil.copytree(find("02").folder, tmp_path / "mine")
+    patched = subprocess.run(
+        ["git", "apply", "-"],
+        cwd=tmp_path / "mine",
+        input=done.stdout,
+        encoding="utf-8",
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)},
+        check=False,
+    )
+    assert (done.returncode, patched.returncode) == (PASS, 0)
+    for path in find("03").folder.glob("*.py"):
+        if path.name != "bench.py" and not path.name.startswith("test_"):
+            assert (tmp_path / "mine" / path.name).read_text() == (
+                path.read_text()
+            )
+
+
+@pytest.mark.parametrize("way", ["--stat", "--side-by-side", "--hunks"])
+def test_diff_names_each_file_in_every_way(say, way):
+    status, out, _ = say("diff", "02", "03", way)
+
+    assert status == PASS
+    for name in ("pico.py", "messages.py", "parsing.py", "connection.py"):
+        assert name in out
+    for name in ("app.py", "routing.py", "bench.py", "test_", "README"):
+        assert name not in out
+
+
+def test_diff_numbers_its_hunks(say):
+    _, out, _ = say("diff", "02", "03", "--hunks")
+
+    numbers = re.findall(r"^Hunk (\d+) of (\d+): ", out, re.M)
+    total = len(numbers)
+    assert numbers == [(str(n), str(total)) for n in range(1, total + 1)]
+
+
+def test_diff_of_all_files_shows_tests_and_cards(say):
+    _, out, _ = say("diff", "02", "03", "--stat", "--all")
+
+    assert "README.md" in out
+    assert "test_parsing.py (new)" in out
+    assert "__pycache__" not in out
+
+
+def test_diff_of_a_step_with_itself_says_so(say):
+    status, out, _ = say("diff", "02", "02")
+
+    assert (status, out) == (PASS, "02 and 02 have the same code.\n")
+
+
+def test_diff_of_a_reader_that_goes_away_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workshop", "diff", "01", "05"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait() == PASS
+
+
+def test_diff_with_a_url_is_refused(say):
+    with serving("01", "--port", "0") as (_, url):
+        status, _, err = say("diff", "01", url)
+
+    assert status == USAGE
+    assert "A URL has no files" in sentence(err)
+
+
+# serve
+
+
+@contextlib.contextmanager
+def serving(*words, **env):
+    """Run `workshop serve`; yield the process and its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workshop", "serve", *words],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("Listening on http://"), process.stderr.read()
+        yield process, line.split()[-1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(url):
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as client:
+        client.sendall(b"GET /hello/you HTTP/1.1\r\nhost: pico\r\n\r\n")
+        return client.recv(4096)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_serve_answers_until_it_is_interrupted(name):
+    with serving("03", "--port", "0") as (process, url):
+        answer = get(url)
+        (child,) = psutil.Process(process.pid).children()
+        process.send_signal(getattr(signal, name))
+        _, err = process.communicate(timeout=20)
+
+    assert answer.endswith(b'{"message":"Hello you"}')
+    assert process.returncode == INTERRUPTED
+    assert sentence(err) == "Interrupted: what was started is ended."
+    gone, _ = psutil.wait_procs([child], timeout=5)
+    assert gone == [child]
+
+
+def test_serve_runs_a_folder_of_ones_own(folder):
+    app = folder / "app.py"
+    app.write_text(app.read_text().replace("Hello ", "Bonjour "))
+
+    with serving(str(folder), "--port", "0") as (_, url):
+        answer = get(url)
+
+    assert answer.endswith(b'{"message":"Bonjour you"}')
+
+
+def test_serve_says_who_has_the_port(say):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, err = say("serve", "01", "--port", port)
+
+    assert status == ENVIRONMENT
+    assert f"Port {port} is taken by" in sentence(err)
+    assert str(os.getpid()) in err or sys.platform == "darwin"
+    assert "--port 0" in err
+
+
+def test_serve_says_so_where_the_system_tells_nothing(say, monkeypatch):
+    def denied(kind):
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "net_connections", denied)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, err = say("serve", "01", "--port", port)
+
+    assert status == ENVIRONMENT
+    assert "another process" in sentence(err)
+
+
+def test_serve_of_an_address_that_is_not_ours(say):
+    status, _, err = say("serve", "01", "--host", "192.0.2.1")
+
+    assert status == USAGE
+    assert "no address of this machine" in sentence(err)
+
+
+def test_serve_of_a_program_that_ends_by_itself(folder):
+    app = folder / "app.py"
+    listen = 'print("Listening on http://127.0.0.1:9", flush=True)'
+    app.write_text(f"{listen}\nraise SystemExit(7)\n")
+
+    done = workshop("serve", str(folder), "--port", "0")
+
+    assert done.returncode == FAIL
+    assert sentence(done.stderr) == "mine ended by itself, with status 7."
+
+
+# Folders that cannot be started: the same sentence from each verb
+
+BROKEN = {
+    "syntax": ("pico.py", "def f(:\n", FAIL, "pico.py, line 1: SyntaxError"),
+    "name": ("app.py", "\n\nprint(nam)\n", FAIL, "app.py, line 3: NameError"),
+    "httptools": (
+        "httptools.py",
+        "raise ModuleNotFoundError(\"No module named 'httptools'\")\n",
+        ENVIRONMENT,
+        "-m pip install httptools`",
+    ),
+    "another package": (
+        "app.py",
+        "import no_such_thing\n",
+        FAIL,
+        "app.py, line 1: ModuleNotFoundError",
+    ),
+    "no run": ("app.py", "import pico\n", FAIL, "let its last line be"),
+}
+
+
+@pytest.mark.parametrize("verb", ["serve", "dev check", "ladder"])
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_folder_that_cannot_start_is_told_in_one_sentence(
+    say, tmp_path, verb, kind
+):
+    step = "03" if kind == "httptools" else "02"
+    made = tmp_path / "mine"
+    shutil.copytree(find(step).folder, made)
+    name, source, wanted, text = BROKEN[kind]
+    (made / name).write_text(source)
+    words = {
+        "serve": ["serve", made, "--port", 0],
+        "dev check": ["dev", "check", "--target", made],
+        "ladder": ["ladder", "--quick", "--target", made, "01"],
+    }
+
+    status, _, err = say(*words[verb])
+
+    assert status == wanted
+    assert text in sentence(err)
+
+
+# Words that cannot be understood
+
+USAGES = {
+    "no such verb": (["frobnicate"], "No such command"),
+    "no such option": (["list", "--frob"], "No such option"),
+    "no step": (["serve"], "Missing argument"),
+    "unknown step": (["serve", "09"], "There is no step '09'"),
+    "unknown word": (["serve", "frob"], "no step, no folder and no URL"),
+    "unknown step in check": (["dev", "check", "09"], "no step '09'"),
+    "unknown step in diff": (["diff", "02", "09"], "no step '09'"),
+    "unknown step on the ladder": (["ladder", "09"], "no step '09'"),
+    "two ways": (["diff", "01", "02", "--stat", "--hunks"], "one of them"),
+    "port too high": (["serve", "01", "--port", "65536"], "--port"),
+    "unknown load": (["ladder", "--load", "ab"], "'wrk'"),
+    "unknown experiment": (["bench", "frob"], "There is no experiment"),
+    "no folder to write to": (
+        ["ladder", "--json", "no/such/folder.json"],
+        "no folder no",
+    ),
+    "URL that is none": (["dev", "check", "--target", "ftp://x"], "http://"),
+}
+
+
+@pytest.mark.parametrize("kind", USAGES)
+def test_words_that_cannot_be_understood(say, kind):
+    words, text = USAGES[kind]
+
+    status, _, err = say(*words)
+
+    assert status == USAGE
+    assert text in sentence(err)
+
+
+@pytest.mark.parametrize(
+    "words", [["serve"], ["dev", "check", "--target"], ["ladder", "--target"]]
+)
+def test_a_folder_without_a_program(say, tmp_path, words):
+    status, _, err = say(*words, tmp_path)
+
+    assert status == USAGE
+    assert "neither app.py nor pico.py" in sentence(err)
+
+
+@pytest.mark.parametrize("listens", [True, False], ids=["mute", "nobody"])
+def test_a_url_that_does_not_answer(say, monkeypatch, listens):
+    monkeypatch.setattr("workshop.serving.PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not listens:
+            server.close()
+        url = f"http://127.0.0.1:{port}"
+        status, _, err = say("dev", "check", "--target", url)
+
+    assert status == ENVIRONMENT
+    assert f"{url} does not answer" in sentence(err)
+
+
+def test_ladder_without_the_wrk_that_was_asked_for(say, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+
+    status, _, err = say("ladder", "--quick", "--load", "wrk", "01")
+
+    assert status == ENVIRONMENT
+    assert "wrk" in sentence(err)
+
+
+def test_docs_without_mkdocs(say, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    status, _, err = say("docs")
+
+    assert status == ENVIRONMENT
+    assert "mkdocs is not installed" in sentence(err)
+
+
+# dev check
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return a copy of step 01, to be spoiled."""
+    made = tmp_path / "small"
+    shutil.copytree(find("01").folder, made)
+    return made
+
+
+def test_check_of_a_folder_that_keeps_its_promises(say, small):
+    status, out, err = say("dev", "check", "--target", small)
+
+    assert (status, err) == (PASS, "")
+    assert out.startswith("Promises of steps 01 to 01, on small\n")
+    assert "PASS  answer is one write  small" in out
+    assert "FAIL" not in out
+    assert re.search(r"^\d+ kept, 0 broken\.$", out, re.M)
+
+
+def test_check_of_a_folder_that_breaks_one(say, small):
+    pico = small / "pico.py"
+    pico.write_text(pico.read_text().replace("Hello bench", "Hullo bench"))
+
+    status, out, _ = say("dev", "check", "--target", small)
+
+    assert status == FAIL
+    assert "FAIL  answer is exactly these bytes" in out
+    assert "on small: steps/01_raw_protocol/test_raw_protocol.py:" in out
+    assert re.search(r"^\d+ kept, [1-9]\d* broken\.$", out, re.M)
+
+
+def test_check_tells_which_steps_the_rooms_are(tmp_path):
+    shutil.copytree(find("03").folder, tmp_path / "mine")
+
+    mine = target(str(tmp_path / "mine"))
+
+    assert checking.reached(mine) == "03"
+    assert checking.reached(target("05")) == "05"
+
+
+def test_check_names_the_promise_that_does_not_end(monkeypatch):
+    monkeypatch.setattr(checking, "PATIENCE", 0.1)
+    reading, writing = os.pipe()
+    begun = '{"nodeid": "test_hang.py::test_it_hangs", "word": "begun"}\n'
+    with open(writing, "w") as pytest_says:
+        process = SimpleNamespace(stdout=open(reading))
+        pytest_says.write(begun)
+        pytest_says.flush()
+
+        with pytest.raises(WorkshopError, match="test_it_hangs did not end"):
+            list(checking.followed(process))
+
+
+def test_check_of_a_url_tells_what_does_not_apply(say):
+    with serving("01", "--port", "0") as (_, url):
+        status, out, _ = say("dev", "check", "01", "--target", url)
+
+    assert status == PASS
+    assert "SKIP" in out
+    assert "not applicable to a URL" in out
+
+
+# Ctrl-C
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT")
+def test_ladder_that_is_interrupted_says_so_and_ends_its_servers():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workshop", "ladder", "--quick", "01", "02"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    for line in process.stdout:
+        if "round 2" in line:
+            break
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+
+    assert process.returncode == INTERRUPTED
+    assert "partial" in out and "Interrupted" in out
+    assert err == ""
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
