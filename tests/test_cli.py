@@ -491,8 +491,8 @@ def test_check_names_the_promise_that_does_not_end(monkeypatch):
     monkeypatch.setattr(checking, "PATIENCE", 0.1)
     reading, writing = os.pipe()
     begun = '{"nodeid": "test_hang.py::test_it_hangs", "word": "begun"}\n'
-    with open(writing, "w") as pytest_says:
-        process = SimpleNamespace(stdout=open(reading))
+    with os.fdopen(writing, "w") as pytest_says:
+        process = SimpleNamespace(stdout=os.fdopen(reading))
         pytest_says.write(begun)
         pytest_says.flush()
 
