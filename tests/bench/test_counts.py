@@ -1,19 +1,13 @@
 """Exact counts: of programs known by hand, and of the steps."""
 
 import dis
-import sys
 
 import pytest
 
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of
 from workshop.bench.cases import WrongAnswer
-from workshop.bench.counts import (
-    Inexact,
-    MonitoringMeter,
-    TraceMeter,
-    count,
-)
+from workshop.bench.counts import Inexact, count, new_meter
 from workshop.bench.experiment import find
 from workshop.errors import WorkshopError
 from workshop.steps import all_steps
@@ -192,14 +186,8 @@ def test_only_step_02_makes_a_task_for_each_request(counted):
     assert tasks == {"01": 0, "02": 1, "03": 0, "04": 0, "05": 0}
 
 
-METERS = [TraceMeter]
-if sys.version_info >= (3, 12):  # sys.monitoring is new there.
-    METERS.append(MonitoringMeter)
-
-
-@pytest.mark.parametrize("meter", METERS)
-def test_each_meter_counts_what_is_known_by_hand(meter):
-    meter = meter()
+def test_the_meter_counts_what_is_known_by_hand():
+    meter = new_meter()
 
     with meter:
         total = outer(["b", "a"])

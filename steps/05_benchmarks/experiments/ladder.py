@@ -98,7 +98,7 @@ def price(first, others):
 
 def purchase(first, others):
     """Say which behaviour was bought, by how many lines."""
-    judged = (arm for arm in others if arm["wire"])
+    judged = [arm for arm in others if arm["wire"]] or [first]
     best = max(judged, key=lambda arm: arm["wire"]["right"])
     return (
         f"It buys behaviour: {best['name']} has {rows(best['wire'])} wire"
