@@ -160,7 +160,12 @@ def on_post_page(output: str, **_: Any) -> str:
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
-    """Take out of a notebook's page what it would fetch from outside."""
-    if page.file.src_uri.endswith(".ipynb"):
-        return OUTSIDE.sub("", html)
-    return html
+    """Take out of a notebook's page what it would fetch from outside.
+
+    Its blocks of code may be wider than the page: keys can scroll them, too.
+    """
+    if not page.file.src_uri.endswith(".ipynb"):
+        return html
+    block = '<div class="highlight-ipynb'
+    html = html.replace(block, block.replace("<div", '<div tabindex="0"'))
+    return OUTSIDE.sub("", html)

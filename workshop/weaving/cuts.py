@@ -245,7 +245,7 @@ def cell(line: str | None, kind: str) -> str:
 def floor_plan() -> str:
     """Return which step has which room: new, changed, or the same file."""
     steps = [program(find(f"0{number}").folder) for number in range(1, 6)]
-    lines = ["| |" + "|".join(f" {name} " for name in ROOMS) + "|"]
+    lines = ["| step |" + "|".join(f" {name} " for name in ROOMS) + "|"]
     lines.append("|---|" + "|".join(":-:" for _ in ROOMS) + "|")
     before: dict[str, str] = {}
     for number, files in enumerate(steps, 1):
