@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 Kind = Literal[" ", "-", "+"]
-ORDER = ("app", "pico", "routing", "messages", "parsing", "connection")
+ORDER = (
+    "app",
+    "pico",
+    "routing",
+    "messages",
+    "parsing",
+    "rendering",
+    "connection",
+    "server",
+)
 CONTEXT = 3  # unchanged lines around a hunk, as in any patch
 NEAR = 2  # changes so few lines apart are read as one
 CACHES = ("__pycache__", ".")  # what a folder collects when it runs

@@ -4,11 +4,15 @@ Knows: which extensions are activated together, the request, the conclusion.
 Does not know: how to measure.
 """
 
+from operator import itemgetter
+
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of, step_arms
 from workshop.bench.measure import Plan
 from workshop.bench.picture import Bar, bars
 from workshop.bench.words import figure, joined, spread
+
+interval = itemgetter("median", "low", "high")
 
 QUESTION = "What does each activated extension cost?"
 QUICK = Plan(rounds=5, seconds=0.3)
@@ -137,7 +141,7 @@ def picture(result):
     drawn = [
         Bar(
             arm["name"],
-            *(arm["cpu_us"][name] for name in ("median", "low", "high")),
+            *interval(arm["cpu_us"]),
             f"{arm['cpu_us']['median']:.1f} µs",
             {"first": "marked", "wrong": "wrong"}.get(arm["verdict"], "bar"),
         )

@@ -4,11 +4,15 @@ Knows: the rungs, the request they answer, what the figures say in words.
 Does not know: how to measure.
 """
 
+from operator import itemgetter
+
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of, step_arms, target_arm
 from workshop.bench.measure import Plan
 from workshop.bench.picture import Bar, bars
 from workshop.bench.words import figure, rows, spread, times
+
+interval = itemgetter("median", "low", "high")
 
 QUESTION = "What does each abstraction cost, and what does it buy?"
 QUICK = Plan(rounds=6, seconds=0.3)
@@ -132,7 +136,7 @@ def picture(result):
     drawn = [
         Bar(
             arm["name"],
-            *(arm["cpu_us"][name] for name in ("median", "low", "high")),
+            *interval(arm["cpu_us"]),
             f"{arm['cpu_us']['median']:.1f} µs" + beside(arm),
             kinds.get(arm["verdict"], "bar"),
         )
