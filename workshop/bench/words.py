@@ -32,6 +32,11 @@ def spread(found: dict[str, float] | None, digits: int) -> str:
     return f"{middle:.{digits}f}\n{low:.{digits}f}-{high:.{digits}f}"
 
 
+def interval(found: dict[str, float]) -> tuple[float, float, float]:
+    """Return a median and its interval, as a bar is drawn."""
+    return found["median"], found["low"], found["high"]
+
+
 def rows(wire: dict[str, Any] | None) -> str:
     """Return how many wire rows are right.
 

@@ -4,15 +4,11 @@ Knows: which extensions are activated together, the request, the conclusion.
 Does not know: how to measure.
 """
 
-from operator import itemgetter
-
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of, step_arms
 from workshop.bench.measure import Plan
 from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, joined, spread
-
-interval = itemgetter("median", "low", "high")
+from workshop.bench.words import figure, interval, joined, spread
 
 QUESTION = "What does each activated extension cost?"
 QUICK = Plan(rounds=5, seconds=0.3)

@@ -4,15 +4,11 @@ Knows: the rungs, the request they answer, what the figures say in words.
 Does not know: how to measure.
 """
 
-from operator import itemgetter
-
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of, step_arms, target_arm
 from workshop.bench.measure import Plan
 from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, rows, spread, times
-
-interval = itemgetter("median", "low", "high")
+from workshop.bench.words import figure, interval, rows, spread, times
 
 QUESTION = "What does each abstraction cost, and what does it buy?"
 QUICK = Plan(rounds=6, seconds=0.3)
