@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
                 else:
                     await self.received()
             if alive and parser.error:
-                await self.refuse(parser.error)
+                self.refuse(parser.error)
             await self.linger()
             self.transport.close()
         except asyncio.CancelledError:
@@ -96,7 +96,9 @@ class Connection(asyncio.Protocol):
         """Answer a request; return whether another one may follow."""
         self.request = request
         request.source = self
-        await self.send(request, await self.app.answer(request))
+        rest = self.send(request, await self.app.answer(request))
+        if rest:
+            await rest
         if request.keep_alive and not request.complete:
             await self.drain(request)
         self.request = None
@@ -114,8 +116,8 @@ class Connection(asyncio.Protocol):
         if self.parser.error and not request.complete:
             raise self.parser.error
 
-    async def send(self, request, response):
-        """Write a response, its head and its body at once if they are."""
+    def send(self, request, response):
+        """Write head and body at once, or return what is to be awaited."""
         last = self.stopping and not self.parser.requests
         if last or not (request.complete or self.can_drain(request)):
             request.keep_alive = False
@@ -129,9 +131,8 @@ class Connection(asyncio.Protocol):
         elif isinstance(response.body, bytes):
             self.transport.write(head + response.body)
         else:
-            await self.stream(request, response, head)
-        if self.room:
-            await self.room
+            return self.stream(request, response, head)
+        return self.room
 
     def can_drain(self, request):
         """Return whether content that nobody wanted can be read and left."""
@@ -153,7 +154,8 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             if not head:
                 raise
-            return await self.send(request, self.app.refuse(error))
+            self.send(request, self.app.refuse(error))
+            return
         self.transport.write(head + render(b""))
 
     async def drain(self, request):
@@ -165,10 +167,10 @@ class Connection(asyncio.Protocol):
             await self.received()
         request.keep_alive = request.complete
 
-    async def refuse(self, error):
+    def refuse(self, error):
         """Answer what could not be parsed, and therefore is no request."""
         request = self.app.Request(self.app, "GET", "*", "1.1", [])
-        await self.send(request, self.app.refuse(error))
+        self.send(request, self.app.refuse(error))
 
     async def linger(self):
         """Stop writing, but read on: to close with bytes unread is a reset,

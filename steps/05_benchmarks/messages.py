@@ -139,7 +139,7 @@ class Request(dict):
         self.fields = fields  # as they came; few are ever asked for
         self.late_fields = []
         path, _, self.query_string = url.partition("?")
-        self.path = unquote(path, errors="strict")
+        self.path = unquote(path, errors="strict") if "%" in path else path
 
     async def __aiter__(self):
         """Yield the content as it arrives."""

@@ -6,6 +6,7 @@ Does not know: sockets, tasks, who answers.
 
 import re
 from collections import deque
+from functools import lru_cache
 from http import HTTPMethod
 
 import httptools
@@ -57,6 +58,8 @@ class RequestParser:
 
     def feed(self, data):
         """Parse what came, as long as there is room for more requests."""
+        if 0 < len(data) <= SLICE and not (self.unparsed or self.requests):
+            return self.parse(data)
         data, start = self.unparsed + data, 0
         while start < len(data) and len(self.requests) < self.max_waiting:
             self.parse(data[start : start + SLICE])
@@ -137,8 +140,8 @@ class RequestParser:
     def begin_request(self):
         method, target = self.http.get_method().decode(), self.target.decode()
         version = self.http.get_http_version()
-        fields = join([f for f in self.fields if f[0].lower() in RULED])
-        check_head(method, version, fields)
+        ruled = [field for field in self.fields if field[0].lower() in RULED]
+        fields = dict(check_head(method, version, *ruled))
         url = origin_form(method, target, fields)
         request = self.app.Request(self.app, method, url, version, self.fields)
         if url is not target:  # its authority has replaced Host
@@ -177,8 +180,14 @@ def translate(error, data):
     return BadMessage(400, str(error))
 
 
-def check_head(method, version, fields):
-    """Refuse what the parser lets through; BadMessage says with what."""
+@lru_cache(maxsize=256)
+def check_head(method, version, *fields):
+    """Refuse what the parser lets through; BadMessage says with what.
+
+    A client's requests hardly differ in these fields, so the verdict on
+    them is kept; the fields are returned by name.
+    """
+    fields = join(fields)
     if version not in ("1.0", "1.1"):
         raise BadMessage(505)
     if method == "CONNECT":
@@ -190,6 +199,7 @@ def check_head(method, version, fields):
     for name, pattern, status in RULES:
         if name in fields and not pattern.fullmatch(fields[name]):
             raise BadMessage(status, f"The field {name} is no good.")
+    return fields
 
 
 def origin_form(method, target, fields):

@@ -142,7 +142,7 @@ class Pico(dict):
             if await self.hook("request", request, response):
                 return
         result = route.handler(request, response, **parameters)
-        if inspect.isawaitable(result):
+        if hasattr(result, "__await__"):
             await result
 
     async def recover(self, request, error):
@@ -156,11 +156,10 @@ class Pico(dict):
 
     def lookup(self, request):
         """Return route, parameters and allowed methods; HEAD is a GET."""
-        method, path = request.method, request.path
-        route, parameters, allowed = self.router.match(method, path)
-        if method == "HEAD" and route is None:
-            return self.router.match("GET", path)
-        return route, parameters, allowed
+        found = self.router.match(request.method, request.path)
+        if found[0] is None and request.method == "HEAD":
+            found = self.router.match("GET", request.path)
+        return found
 
     def unrouted(self, request, allowed):
         """Answer for a path without a route, or without this method."""

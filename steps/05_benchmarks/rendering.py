@@ -30,7 +30,7 @@ def render_head(request, response):
     for cookie in response.cookies.values():
         lines.append(f"set-cookie: {cookie.OutputString()}")
     head = begin_head(response.status, *lines)
-    head += "".join(frame(request, response)) + date_line(int(time.time()))
+    head += frame(request, response) + date_line(int(time.time()))
     return head.encode("latin-1")
 
 
@@ -48,24 +48,24 @@ def frame(request, response):
 
     Where only the end of the connection can, it will not be kept alive.
     """
-    fields, status = [], response.status
+    fields, status = "", response.status
     if not 200 <= status <= 999:
         raise ValueError(f"{status:d} is no final status.")
     if status in (204, 205, 304):
         response.body = b""
     if isinstance(response.body, bytes):
         if status not in (204, 304):
-            fields.append(f"content-length: {len(response.body)}\r\n")
+            fields += f"content-length: {len(response.body)}\r\n"
     elif "content-length" in response.headers:
         length = int(response.headers["content-length"])
-        fields.append(f"content-length: {length}\r\n")
+        fields += f"content-length: {length}\r\n"
     elif request.version == "1.1":
-        fields.append("transfer-encoding: chunked\r\n")
+        fields += "transfer-encoding: chunked\r\n"
     else:
         request.keep_alive = False
     if request.version == "1.0" or not request.keep_alive:
         stay = "keep-alive" if request.keep_alive else "close"
-        fields.append(f"connection: {stay}\r\n")
+        fields += f"connection: {stay}\r\n"
     return fields
 
 
