@@ -96,7 +96,7 @@ def test_windows_and_pypy_go_without_uvloop():
 
 
 def test_runtime_has_neither_notebooks_nor_plots():
-    heavy = {"matplotlib", "numpy", "jupyterlab", "mkdocs", "pytest"}
+    heavy = {"matplotlib", "numpy", "jupyterlab", "mkdocs", "playwright"}
     names = {Requirement(line).name for line in lines("runtime")}
 
     assert names & heavy == set()

@@ -66,16 +66,23 @@ def uv(*words: str) -> str:
     return done.stdout
 
 
-def universal(*groups: str, known: Path) -> str:
-    """Resolve the runtime and some groups for all systems and Pythons."""
+def universal(*groups: str, known: str) -> str:
+    """Resolve the runtime and some groups for all systems and Pythons.
+
+    uv keeps the versions that it finds in the file it is to write.
+    """
     chosen = [word for group in groups for word in ("--group", group)]
-    return uv(
-        "pyproject.toml",
-        *chosen,
-        "--universal",
-        f"--python-version={PYTHONS[0]}",
-        f"--constraint={known}",
-    )
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "pins.txt"
+        path.write_text(known, "utf-8")
+        uv(
+            "pyproject.toml",
+            *chosen,
+            "--universal",
+            f"--python-version={PYTHONS[0]}",
+            f"--output-file={path}",
+        )
+        return path.read_text("utf-8")
 
 
 def make(upgrade: bool = False) -> dict[str, str]:
@@ -84,25 +91,13 @@ def make(upgrade: bool = False) -> dict[str, str]:
     All groups are resolved together first: what two of them need has one
     version, so that they can be installed one after the other.
     """
-    with tempfile.TemporaryDirectory() as place:
-        known = Path(place) / "known.txt"
-        old = {} if upgrade else {g: read(g) for g in GROUPS}
-        known.write_text("\n".join(old.values()), "utf-8")
-        try:
-            together = universal(*GROUPS[1:], known=known)
-        except WorkshopError:
-            if upgrade:
-                raise
-            # A pin of before stands against what pyproject.toml asks now.
-            known.write_text("", "utf-8")
-            together = universal(*GROUPS[1:], known=known)
-        known.write_text(together, "utf-8")
-        runtime = universal(known=known)
-        texts = {"runtime": runtime}
-        for group in GROUPS[1:]:
-            own = universal(group, known=known).splitlines(keepends=True)
-            base = set(runtime.splitlines(keepends=True))
-            texts[group] = "".join(line for line in own if line not in base)
+    old = "" if upgrade else "\n".join(read(group) for group in GROUPS)
+    together = universal(*GROUPS[1:], known=old)
+    texts = {"runtime": universal(known=together)}
+    runtime = set(texts["runtime"].splitlines(keepends=True))
+    for group in GROUPS[1:]:
+        own = universal(group, known=together).splitlines(keepends=True)
+        texts[group] = "".join(line for line in own if line not in runtime)
     return {
         group: HEADING.format(group=group.capitalize()) + text
         for group, text in texts.items()
@@ -116,17 +111,34 @@ def read(group: str) -> str:
 
 
 def check_wheels() -> None:
-    """Fail if a pin would have to be built on a system or Python of ours."""
+    """Fail if something is not pinned, or would have to be built.
+
+    On each system and Python of ours, with the wheels that it can install.
+    """
     files = [str(folder() / f"{group}.txt") for group in GROUPS]
+    pinned = {pin for group in GROUPS for pin in bare(read(group))}
     for system in SYSTEMS:
         for python in PYTHONS:
-            uv(
+            found = uv(
                 *files,
                 "--only-binary=:all:",
                 f"--python-platform={system}",
                 f"--python-version={python}",
             )
+            loose = ", ".join(sorted(bare(found) - pinned))
+            if loose:
+                raise WorkshopError(f"{system} needs {loose}, too.", FAIL)
             print(f"wheels for {system}, Python {python}: all there")
+
+
+def bare(text: str) -> set[str]:
+    """Return the pins in a text without their markers.
+
+    >>> bare("uvloop==0.23.0 ; sys_platform != 'win32'\\n# A comment.\\n")
+    {'uvloop==0.23.0'}
+    """
+    lines = (line.partition(" ;")[0].strip() for line in text.splitlines())
+    return {line for line in lines if line and not line.startswith("#")}
 
 
 def main(words: list[str]) -> int:
