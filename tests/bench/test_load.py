@@ -19,6 +19,7 @@ from workshop.bench.load import (
 )
 from workshop.bench.servers import server
 from workshop.bench.wrk import Wrk
+from workshop.errors import WorkshopError
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 CASE = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
@@ -268,3 +269,29 @@ def test_content_that_wrk_overlooks_is_seen_afterwards(tmp_path):
 
         with pytest.raises(WrongAnswer, match="content is b'ho'"):
             generator.close()
+
+
+@needs_wrk
+def test_wrk_that_was_stopped_too_early_asks_again(monkeypatch, tmp_path):
+    late = iter([{"answers": 0}, {"answers": 0}])
+    real = Wrk.sums
+    asked = []
+
+    def sums(self, seconds):
+        asked.append(seconds)
+        return next(late, None) or real(self, seconds)
+
+    monkeypatch.setattr(Wrk, "sums", sums)
+    with server(arm_of(tmp_path)) as running, Wrk(connections=8) as generator:
+        generator.open(running.host, running.port, CASE)
+        run = generator.run(0.1)
+
+    assert asked == [0.1, 0.2, 0.4]
+    assert run.answers > 0
+
+
+@needs_wrk
+def test_wrk_without_an_answer_is_told(monkeypatch):
+    monkeypatch.setattr(Wrk, "sums", lambda self, seconds: {"answers": 0})
+    with Wrk() as generator, pytest.raises(WorkshopError, match="too busy"):
+        generator.run(0.1)
