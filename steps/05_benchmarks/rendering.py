@@ -27,20 +27,24 @@ def render_head(request, response):
     for name, value in response.headers.items():
         if name not in OWN_FIELDS:
             lines.append(f"{name}: {value}")
-    for cookie in response.cookies.values():
-        lines.append(f"set-cookie: {cookie.OutputString()}")
     head = begin_head(response.status, *lines)
+    for cookie in response.cookies.values():
+        head += field_lines([f"set-cookie: {cookie.OutputString()}"])
     head += frame(request, response) + date_line(int(time.time()))
     return head.encode("latin-1")
 
 
 @lru_cache(maxsize=256)
 def begin_head(status, *lines):
-    """Return what a head begins with: most were checked before."""
+    """Return status line and fields: most were checked before."""
+    reason = STATUS.get(status) or f"{status:d} "
+    return f"HTTP/1.1 {reason}\r\n{field_lines(lines)}"
+
+
+def field_lines(lines):
     if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
         raise ValueError(f"Of these fields one is none: {lines}.")
-    status_line = f"HTTP/1.1 {STATUS.get(status) or f'{status:d} '}"
-    return "\r\n".join([status_line, *lines, ""])
+    return "\r\n".join([*lines, ""])
 
 
 def frame(request, response):
