@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 
+from messages import Headers
 from parsing import RequestParser
 from rendering import render_chunk, render_head
 
@@ -81,7 +82,7 @@ class Connection(asyncio.Protocol):
                 else:
                     await self.received()
             if alive and parser.error:
-                self.refuse(parser.error)
+                await self.refuse(parser.error)
             await self.linger()
             self.transport.close()
         except asyncio.CancelledError:
@@ -96,9 +97,7 @@ class Connection(asyncio.Protocol):
         """Answer a request; return whether another one may follow."""
         self.request = request
         request.source = self
-        rest = self.send(request, await self.app.answer(request))
-        if rest:
-            await rest
+        await self.send(request, await self.app.answer(request))
         if request.keep_alive and not request.complete:
             await self.drain(request)
         self.request = None
@@ -116,8 +115,8 @@ class Connection(asyncio.Protocol):
         if self.parser.error and not request.complete:
             raise self.parser.error
 
-    def send(self, request, response):
-        """Write head and body at once, or return what is to be awaited."""
+    async def send(self, request, response):
+        """Write a response, its head and its body at once if they are."""
         last = self.stopping and not self.parser.requests
         if last or not (request.complete or self.can_drain(request)):
             request.keep_alive = False
@@ -131,8 +130,9 @@ class Connection(asyncio.Protocol):
         elif isinstance(response.body, bytes):
             self.transport.write(head + response.body)
         else:
-            return self.stream(request, response, head)
-        return self.room
+            await self.stream(request, response, head)
+        if self.room:
+            await self.room
 
     def can_drain(self, request):
         """Return whether content that nobody wanted can be read and left."""
@@ -154,8 +154,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             if not head:
                 raise
-            self.send(request, self.app.refuse(error))
-            return
+            return await self.send(request, self.app.refuse(error))
         self.transport.write(head + render(b""))
 
     async def drain(self, request):
@@ -167,10 +166,10 @@ class Connection(asyncio.Protocol):
             await self.received()
         request.keep_alive = request.complete
 
-    def refuse(self, error):
+    async def refuse(self, error):
         """Answer what could not be parsed, and therefore is no request."""
-        request = self.app.Request(self.app, "GET", "*", "1.1", [])
-        self.send(request, self.app.refuse(error))
+        request = self.app.Request(self.app, "GET", "*", "1.1", Headers())
+        await self.send(request, self.app.refuse(error))
 
     async def linger(self):
         """Stop writing, but read on: to close with bytes unread is a reset,

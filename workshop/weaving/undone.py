@@ -41,11 +41,13 @@ UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
             "RequestParser.on_header",
             "RequestParser.on_headers_complete",
             "RequestParser.begin_request",
+            "check_head",
         ],
         "messages": ["Request.__init__"],
     },
     "head": {"rendering": []},
     "routing": {"routing": []},
+    "short": {"parsing": ["RequestParser.feed"]},
 }
 
 LINE = b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n"
@@ -75,6 +77,7 @@ WORDS = {
     "fields": "fields stay bytes until somebody asks",
     "head": "a head from lines that were checked before",
     "routing": "routes by method",
+    "short": "a short piece is parsed at once",
 }
 
 
