@@ -116,29 +116,22 @@ def check_wheels() -> None:
     On each system and Python of ours, with the wheels that it can install.
     """
     files = [str(folder() / f"{group}.txt") for group in GROUPS]
-    pinned = {pin for group in GROUPS for pin in bare(read(group))}
     for system in SYSTEMS:
         for python in PYTHONS:
-            found = uv(
-                *files,
-                "--only-binary=:all:",
+            here = (
                 f"--python-platform={system}",
                 f"--python-version={python}",
             )
-            loose = ", ".join(sorted(bare(found) - pinned))
+            needed = uv(*files, *here, "--only-binary=:all:").splitlines()
+            pinned = uv(*files, *here, "--no-deps").splitlines()
+            loose = ", ".join(sorted(set(needed) - set(pinned)))
             if loose:
-                raise WorkshopError(f"{system} needs {loose}, too.", FAIL)
+                raise WorkshopError(
+                    f"On {system} with Python {python} the pins need {loose}, "
+                    "too: let `python -m workshop.pins` write them again.",
+                    FAIL,
+                )
             print(f"wheels for {system}, Python {python}: all there")
-
-
-def bare(text: str) -> set[str]:
-    """Return the pins in a text without their markers.
-
-    >>> bare("uvloop==0.23.0 ; sys_platform != 'win32'\\n# A comment.\\n")
-    {'uvloop==0.23.0'}
-    """
-    lines = (line.partition(" ;")[0].strip() for line in text.splitlines())
-    return {line for line in lines if line and not line.startswith("#")}
 
 
 def main(words: list[str]) -> int:

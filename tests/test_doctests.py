@@ -1,0 +1,26 @@
+"""Every example in a docstring of the tools is true."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import start
+import workshop
+
+# Programs are not for an import; the engine has a test of its own.
+APART = ("__main__", "plugin", "wire_app", "bench")
+FOUND = pkgutil.walk_packages(workshop.__path__, "workshop.")
+MODULES = [x.name for x in FOUND if x.name.split(".")[1] not in APART]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_the_tools_are_true(name):
+    module = importlib.import_module(name)
+
+    assert doctest.testmod(module).failed == 0
+
+
+def test_examples_of_start_are_true():
+    assert doctest.testmod(start).failed == 0
