@@ -365,9 +365,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     """See that no child and no open socket of the test is left."""
+    gc.collect(1)  # Here pytest still says whose a ResourceWarning is.
     result = yield
     if CHILDREN in item.stash:
-        gc.collect(1)
         before = item.stash[CHILDREN]
         reap(children() - before)
     return result
