@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, BinaryIO, TextIO
 from urllib.parse import SplitResult, urlsplit
 
@@ -207,7 +208,9 @@ class Ears:
         self.process = process
         self.sink = sink
         self.echo = echo
-        self.listens = False  # Before it does, we tell what it says.
+        self.listens = False  # Before it does, we tell what is wrong.
+        self.kept: deque[bytes] = deque(maxlen=1000)  # until it listens
+        self.lock = Lock()
         self.said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         readers = [self.hear_stdout, self.hear_stderr][: 1 + echo]
         self.threads = [Thread(target=each, daemon=True) for each in readers]
@@ -234,6 +237,7 @@ class Ears:
                 found = LISTENING.search(line)
                 if found:
                     self.listens = True
+                    self.pass_on()
                     self.said.put(found[1].decode("latin-1"))
         self.said.put(None)
 
@@ -242,8 +246,14 @@ class Ears:
         with self.process.stderr as stderr:
             for line in iter(lambda: stderr.readline(LONG), b""):
                 self.sink.write(line)
-                if self.listens:
-                    show(line, sys.stderr)
+                self.kept.append(line)
+                self.pass_on()
+
+    def pass_on(self) -> None:
+        """Show what was written to stderr, once the program listens."""
+        with self.lock:
+            while self.listens and self.kept:
+                show(self.kept.popleft(), sys.stderr)
 
 
 def show(line: bytes, stream: TextIO) -> None:
