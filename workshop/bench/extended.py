@@ -1,16 +1,21 @@
-"""Serve a step's own app.py with the extensions named in `EXTENSIONS`.
+"""Serve an app with the extensions named in `EXTENSIONS`.
 
 Knows: the app and its extensions, as any user of pico does.
 Does not know: that it is measured.
 
-The log goes to the null device: we price the logger, not the disk.
+It is the app of the file `APP`, or else of the step's own app.py. The log
+goes to the null device: we price the logger, not the disk.
 """
 
 import importlib
 import os
+import runpy
 from pathlib import Path
 
-app = importlib.import_module("app").app
+if "APP" in os.environ:
+    app = runpy.run_path(os.environ["APP"])["app"]
+else:
+    app = importlib.import_module("app").app
 HERE = Path(__file__).parent
 NULL = Path(os.devnull).open("w")  # noqa: SIM115 (as long as we serve)
 ARGUMENTS: dict[str, dict[str, object]] = {

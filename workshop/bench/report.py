@@ -18,7 +18,7 @@ from workshop.bench.measure import AGAIN, Plan, Race
 from workshop.bench.ratios import Interval
 from workshop.errors import WorkshopError
 from workshop.hashes import sources
-from workshop.serving import Target
+from workshop.serving import launched
 from workshop.steps import ROOT, all_steps, core_lines
 
 
@@ -45,7 +45,7 @@ def facts(arm: Arm, with_wire: bool) -> Facts:
     except Inexact:
         pass  # The table shows a dash; its time can be measured all the same.
     found.lines = core_lines(arm.folder)
-    if with_wire and arm.program is None:
+    if with_wire:
         # A learner's folder may not run the contract application yet.
         with contextlib.suppress(WorkshopError):
             found.wire = wire_rows(arm)
@@ -53,18 +53,24 @@ def facts(arm: Arm, with_wire: bool) -> Facts:
 
 
 def wire_rows(arm: Arm) -> dict[str, Any]:
-    """Return how many rows are right: as recorded, if nothing has changed."""
+    """Return how many rows are right: as recorded, if nothing has changed.
+
+    A program of ours is judged with the contract application as its `APP`.
+    """
     try:
         record = wire.recorded()
     except WorkshopError:
         record = {"sources": {}}
     for step in all_steps():
         known = record["sources"].get(step.number)
-        if step.folder == arm.folder and known == sources(arm.folder):
+        unchanged = step.folder == arm.folder and known == sources(arm.folder)
+        if unchanged and arm.program is None:
             right = record["rows_right"][step.number]
             rows = record["rows_counted"]
             return {"right": right, "rows": rows, "live": False}
-    verdicts = wire.judge_target(Target(arm.name, arm.folder, None))
+    env = {**arm.env, "APP": str(wire.PROGRAM)}
+    with launched(arm.folder, arm.program or wire.PROGRAM, env) as running:
+        verdicts = wire.judge_all(running.url, "05")
     right, rows = wire.right(verdicts), len(wire.counted())
     return {"right": right, "rows": rows, "live": True}
 
