@@ -126,7 +126,10 @@ class Request(dict):
         self.headers = headers
         self.trailers = Headers()
         path, _, self.query_string = url.partition("?")
-        self.path = unquote(path, errors="strict")
+        try:
+            self.path = unquote(path, errors="strict") if "%" in path else path
+        except UnicodeDecodeError as error:
+            raise HttpError(400, "The path is not UTF-8.") from error
 
     async def __aiter__(self):
         """Yield the content as it arrives."""

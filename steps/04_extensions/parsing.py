@@ -15,15 +15,16 @@ from messages import Headers, HttpError
 SLICE = 4096  # bytes that are fed to httptools at once
 METHOD = re.compile(rb"[\r\n]*([0-9A-Za-z!#$%&'*+.^_`|~-]+)( |$)")
 ABSOLUTE = re.compile(r"https?://([^/?#]+)/?([^#]*)", re.I)
-HOST = r"(?:[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?|"
+NAME = r"[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\]"
+HOST = re.compile(rf"(?:(?:{NAME})(?::[0-9]*)?)?")
+LAST, ONLY = (re.compile(s, re.I) for s in ("(.*,[ \t]*)?chunked", "chunked"))
 # A field, what its value must be, or else the status.
-RULES = [
-    ("host", re.compile(HOST), 400),
-    ("content-length", re.compile("[0-9]{1,18}"), 400),
-    ("transfer-encoding", re.compile("(.*,[ \t]*)?chunked", re.I), 400),
-    ("transfer-encoding", re.compile("chunked", re.I), 501),
-    ("expect", re.compile("100-continue(, *100-continue)*", re.I), 417),
-]
+RULES = {
+    "host": [(HOST, 400)],
+    "content-length": [(re.compile("[0-9]{1,18}"), 400)],
+    "transfer-encoding": [(LAST, 400), (ONLY, 501)],
+    "expect": [(re.compile("100-continue(, *100-continue)*", re.I), 417)],
+}
 
 
 class BadMessage(HttpError):
@@ -158,8 +159,7 @@ class RequestParser:
         self.request.arrived += data
         self.request.awaits_continue = False
         # Small chunks are legal: allow 16 bytes for the head of each.
-        overhead = self.overhead - 3 * len(data) - 16
-        self.overhead = max(overhead, -SLICE)
+        self.overhead = max(self.overhead - 3 * len(data) - 16, -SLICE)
 
     def on_message_complete(self):
         if not self.http.should_upgrade():  # see ignore_upgrade
@@ -170,8 +170,6 @@ class RequestParser:
 
 def translate(error, data):
     """Return what an error of httptools means; our own errors pass."""
-    if isinstance(error.__context__, UnicodeDecodeError):
-        return BadMessage(400, "The path is not UTF-8.")
     if isinstance(error, httptools.HttpParserCallbackError):
         return error.__context__  # what the callback raised
     method = METHOD.match(data)
@@ -191,9 +189,10 @@ def check_head(method, version, fields):
         raise BadMessage(400, "HTTP/1.1 needs the field host.")
     if version == "1.0" and "transfer-encoding" in fields:
         raise BadMessage(400, "HTTP/1.0 has no field transfer-encoding.")
-    for name, pattern, status in RULES:
-        if name in fields and not pattern.fullmatch(fields[name]):
-            raise BadMessage(status, f"The field {name} is no good.")
+    for name, value in fields.items():
+        for pattern, status in RULES.get(name, ()):
+            if not pattern.fullmatch(value):
+                raise BadMessage(status, f"The field {name} is no good.")
 
 
 def origin_form(method, target, fields):
@@ -201,7 +200,7 @@ def origin_form(method, target, fields):
     if target.startswith("/") and "#" not in target:
         return target
     absolute = ABSOLUTE.fullmatch(target)
-    if absolute and RULES[0][1].fullmatch(absolute[1]):
+    if absolute and HOST.fullmatch(absolute[1]):
         fields["host"] = absolute[1]
         return "/" + absolute[2]
     if (method, target) != ("OPTIONS", "*"):

@@ -139,7 +139,10 @@ class Request(dict):
         self.fields = fields  # as they came; few are ever asked for
         self.late_fields = []
         path, _, self.query_string = url.partition("?")
-        self.path = unquote(path, errors="strict") if "%" in path else path
+        try:
+            self.path = unquote(path, errors="strict") if "%" in path else path
+        except UnicodeDecodeError as error:
+            raise HttpError(400, "The path is not UTF-8.") from error
 
     async def __aiter__(self):
         """Yield the content as it arrives."""
