@@ -21,9 +21,17 @@ pytest_plugins = ["pytester"]
 SEAMS = {"step", "wire", "target", "counts"}
 STEPS = ("01_first", "02_second", "03_third")
 PROGRAM = """
+import contextlib
 import socket
 
 value = {number}
+FIELDS = b"connection: close\\r\\ncontent-length: 1\\r\\n"
+
+
+def answer(client):
+    client.recv(100)
+    client.sendall(b"HTTP/1.1 200 OK\\r\\n" + FIELDS + b"\\r\\n{number}")
+
 
 if __name__ == "__main__":
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -31,10 +39,8 @@ if __name__ == "__main__":
         print(f"Listening on http://{{host}}:{{port}}", flush=True)
         while True:
             client, _ = server.accept()
-            client.recv(100)
-            client.sendall(b"HTTP/1.1 200 OK\\r\\nconnection: close\\r\\n")
-            client.sendall(b"content-length: 1\\r\\n\\r\\n{number}")
-            client.close()
+            with client, contextlib.suppress(OSError):
+                answer(client)
 """
 
 

@@ -1,6 +1,7 @@
 """How a program is started, heard and ended, and what is said of it."""
 
 import contextlib
+import shutil
 import sys
 
 import psutil
@@ -210,6 +211,20 @@ def test_program_that_fails_is_told_by_file_line_and_reason(
     said = str(caught.value)
     assert text in said and said.startswith(str(folder / "app.py"))
     assert "\n" not in said and "Traceback" not in said
+
+
+def test_line_to_correct_is_in_the_folder_that_another_program_runs(tmp_path):
+    folder = tmp_path / "mine"
+    shutil.copytree(find("03").folder, folder)
+    (folder / "routing.py").write_text("\ndef f(:\n")
+    other = tmp_path / "other.py"
+    other.write_text("import app\n")
+
+    with (
+        pytest.raises(WorkshopError, match=r"routing\.py, line 2: SyntaxErr"),
+        launched(folder, other),
+    ):
+        pass
 
 
 def test_program_that_never_listens_is_ended(program):

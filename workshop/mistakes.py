@@ -29,9 +29,15 @@ def shown(path: Path) -> str:
     return str(path)
 
 
-def explained(text: str, program: Path) -> WorkshopError:
-    """Return a sentence for what a program wrote before it ended."""
-    folder = program.parent
+def explained(
+    text: str, program: Path, folder: Path | None = None
+) -> WorkshopError:
+    """Return a sentence for what a program wrote before it ended.
+
+    The line to correct is the last one that lies in the folder whose code
+    runs, by default the program's own.
+    """
+    folder = folder or program.parent
     missing = MISSING.findall(text)
     if missing and missing[-1] in PACKAGES:
         return lacking(missing[-1], shown(program))

@@ -174,7 +174,7 @@ def launched(
         stack.callback(end, process, grace)
         url = ears.url(patience)
         if url is None:
-            raise failure(process, errors, program, patience)
+            raise failure(process, errors, program, folder, patience)
         yield Running(url, process, errors)
 
 
@@ -267,6 +267,7 @@ def failure(
     process: subprocess.Popen[bytes],
     errors: Path,
     program: Path,
+    folder: Path,
     patience: float,
 ) -> WorkshopError:
     """Return the error that says why a program does not listen."""
@@ -286,7 +287,7 @@ def failure(
             " let its last line be `app.run()`.",
             FAIL,
         )
-    return explained(text, program)
+    return explained(text, program, folder)
 
 
 def last(errors: Path) -> str:
