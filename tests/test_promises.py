@@ -78,6 +78,7 @@ def house(pytester, monkeypatch):
     """Build three steps: `pico.value` is 1, 2 and 3."""
     made = House(pytester)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # It is slow.
+    monkeypatch.delenv("WORKSHOP_NO_SKIPS", raising=False)
     for number in (1, 2, 3):
         made.folder(number).mkdir(parents=True)
         program = PROGRAM.format(number=number)
