@@ -34,10 +34,12 @@ from workshop.weaving import cuts, exchanges, figures, reference
 
 DIRECTIVE = re.compile(r"^( *)<!-- ([a-z][a-z-]*)(?: (.*?))? -->$", re.M)
 FIGURE = re.compile(r"\[\[([\w.+ -]+)\]\]")
-# A notebook's own page brings MathJax and Mermaid from outside: we need none.
+# A notebook's own page brings Mermaid from outside, and MathJax without an
+# address: we need neither.
 OUTSIDE = re.compile(
-    r"<script[^>]*>(?:(?!</script>).)*?https?://.*?</script>"
-    r'|<script[^>]*src="https?://[^>]*>\s*</script>',
+    r'<script(?: [^>]*)? src="(?:https?:[^"]*)?"[^>]*>\s*</script>'
+    r"|<script(?: [^>]*)?>(?:(?!</script>).)*?https://(?:(?!</script>).)*"
+    r"</script>",
     re.S,
 )
 
