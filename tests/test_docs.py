@@ -161,7 +161,7 @@ def test_page_tells_of_times_measured_before_the_code_changed(monkeypatch):
     page = weave.woven("# Title\n\nIt takes [[ladder.03.cpu]].")
 
     assert page.startswith('# Title\n\n!!! warning "Measured before the code')
-    assert "`ladder.json` is older than the code of 03 parsing." in page
+    assert "`ladder.json` is older than the code of 03_parsing." in page
 
 
 def test_page_tells_of_rows_recorded_before_the_code_changed(monkeypatch):

@@ -94,6 +94,7 @@ ALONE: Mapping[str, Callable[[], str]] = {
     "extensions-picture": lambda: figures.picture("extensions"),
     "extensions-conditions": lambda: figures.conditions("extensions"),
     "extensions-sentences": lambda: figures.sentences("extensions"),
+    "row-cases": figures.row_cases,
     "undone-table": figures.undone_table,
     "behaviour-table": figures.behaviour_table,
     "behaviour-summary": figures.behaviour_summary,

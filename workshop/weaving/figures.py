@@ -220,8 +220,10 @@ def outdated(markdown: str) -> str:
     notes = []
     for name in sorted(used(markdown)):
         found = result(name)
-        if changed := results.stale(found):
-            notes.append(older(name, changed, found["command"]))
+        old = results.stale(found)
+        arms = [arm for arm in found["arms"] if arm["name"] in old]
+        if steps := {arm["folder"].rpartition("/")[2] for arm in arms}:
+            notes.append(older(name, sorted(steps), found["command"]))
     if re.search(r"\[\[wire\.|<!-- (behaviour-|bought|row-)", markdown):
         found = wire.recorded()
         if changed := changed_since(found["sources"]):
@@ -373,7 +375,10 @@ def behaviour_table() -> str:
     lines.append("|--:|---|" + "---|" * len(numbers))
     for row in wire.recorded()["rows"]:
         words = [WORDS[row["steps"][n]["word"]] for n in numbers]
-        cells = [str(row["number"]), f"{row['name']} ({row['rfc']})", *words]
+        given = f"{row['name']} ({row['rfc']})"
+        if row["from"] == "later":
+            given += ", not promised yet"
+        cells = [str(row["number"]), given, *words]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -419,6 +424,30 @@ def reasons(word: str) -> str:
     if not rows:
         return "No row is wrong."
     return "\n".join(["| # | given | what came |", "|--:|---|---|", *rows])
+
+
+def row_cases() -> str:
+    """Return each row with its cases: what is sent is said by their name."""
+    return "\n\n".join(cases_of(row) for row in wire.rows())
+
+
+def cases_of(row: wire.Row) -> str:
+    """Return one row, folded, with what each of its cases demands."""
+    lines = ["| case | answers | the connection |", "|---|---|---|"]
+    for case in row.cases:
+        statuses = ", ".join(demanded(want) for want in case.expect)
+        lines.append(f"| {case.name} | {statuses or 'none'} | {case.then} |")
+    table = "\n".join(f"    {line}" for line in lines)
+    choice = f"    pico: {row.choice}\n\n" if row.choice else ""
+    title = f'??? note "{row.number}. {row.name} ({row.rfc})"'
+    return f"{title}\n\n{choice}{table}"
+
+
+def demanded(want: wire.Expected) -> str:
+    """Return the status of an answer, and how many of them."""
+    before = "".join(f"{status}, " for status in want.informational or [])
+    many = f" ({want.times:,} of them)" if want.times > 1 else ""
+    return f"{before}{want.status}{many}"
 
 
 def in_cell(text: str) -> str:
