@@ -15,7 +15,7 @@ def named_url(app):
     A route is called as its handler, or as `@app.route(path, name=...)`.
     """
 
-    def url_for(name, **parameters):
+    def url_for(name, /, **parameters):
         """Return the path of a route; LookupError if there is none."""
         for route in app.router.routes:
             if route.payload.get("name", route.handler.__name__) == name:

@@ -41,7 +41,7 @@ def find(root, path, index):
         elif path.endswith(("/", "/.")):
             raise HttpError(404)
         inside = file.is_relative_to(root) and file.is_file()
-    except (OSError, ValueError) as error:  # a NUL, or a name too long
+    except (OSError, RuntimeError, ValueError) as error:  # loop, NUL, long
         raise HttpError(404) from error
     if not inside or "\\" in path:  # the slash of Windows
         raise HttpError(404)
