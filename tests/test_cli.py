@@ -436,6 +436,15 @@ def test_ladder_without_the_wrk_that_was_asked_for(say, monkeypatch):
     assert "wrk" in sentence(err)
 
 
+def test_docs_says_who_has_the_port(say):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, err = say("docs", "--port", port)
+
+    assert status == ENVIRONMENT
+    assert f"Port {port} is taken by" in sentence(err)
+
+
 def test_docs_without_mkdocs(say, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 

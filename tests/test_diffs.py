@@ -120,13 +120,19 @@ class A:
 
 
 def test_hunk_begins_where_a_person_would_begin():
-    new = [*OLD[:3], "", "    def new(self):", "        return 3", *OLD[3:]]
+    """By itself difflib begins it with the end of the method above."""
+    tail = ["", "    def two(self):", "        x = 2", "        return x"]
+    old = ["class A:", "    def one(self):", "        return 1", *tail]
+    method = ["", "    def new(self):", "        return 1"]
+    new = [*old[:3], *method, *tail]
 
-    found = compare_lines("x.py", OLD, new)
+    found = compare_lines("x.py", old, new)
+    back = compare_lines("x.py", new, old)
 
     assert spelled(found) == [
-        ["+    def new(self):", "+        return 3", "+"]
+        ["+    def new(self):", "+        return 1", "+"]
     ]
+    assert spelled(back) == [["-    def new(self):", "-        return 1", "-"]]
 
 
 def test_changes_that_are_near_are_one_hunk_and_others_are_not():

@@ -116,14 +116,15 @@ def test_program_that_writes_much_is_not_held_up(program):
 
 
 def test_what_a_program_writes_is_shown_if_asked_for(program, capsys):
-    folder = program(LISTENS + "print('late', file=sys.stderr)\nsys.exit(3)")
+    early = "import sys\nprint('early', file=sys.stderr)\n"
+    folder = program(early + LISTENS + "sys.exit(3)")
 
     with launched(folder, echo=True) as running:
         running.process.wait()
 
     out, err = capsys.readouterr()
     assert out == f"a line before\nListening on {running.url}\n"
-    assert err == "late\n"
+    assert err == "early\n"
     assert running.process.returncode == 3
 
 
@@ -137,8 +138,8 @@ def test_program_that_will_not_end_is_killed(program):
 
 def test_what_a_program_has_started_ends_with_it(program, tmp_path):
     starts = "import subprocess\n"
-    starts += "child = subprocess.Popen([sys.executable, '-c', 'input()'],"
-    starts += " stdin=subprocess.PIPE)\n"
+    starts += "sleep = 'import time; time.sleep(3600)'\n"
+    starts += "child = subprocess.Popen([sys.executable, '-c', sleep])\n"
     starts += "print(child.pid, file=sys.stderr, flush=True)\n"
 
     with launched(
