@@ -174,6 +174,9 @@ def launched(
         stack.callback(end, process, grace)
         url = ears.url(patience)
         if url is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+                ears.join()  # Its last words are all in `errors` now.
             raise failure(process, errors, program, folder, patience)
         yield Running(url, process, errors)
 
@@ -271,9 +274,8 @@ def failure(
     patience: float,
 ) -> WorkshopError:
     """Return the error that says why a program does not listen."""
-    try:
-        status = process.wait(1)
-    except subprocess.TimeoutExpired:
+    status = process.poll()
+    if status is None:
         return WorkshopError(
             f"{shown(program)} runs, but did not print `Listening on"
             f" http://HOST:PORT` within {patience:.0f} seconds: let its"
