@@ -177,7 +177,8 @@ def launched(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1)
                 ears.join()  # Its last words are all in `errors` now.
-            raise failure(process, errors, program, folder, patience)
+            late = 0 if ears.open else patience
+            raise failure(process, errors, program, folder, late)
         yield Running(url, process, errors)
 
 
@@ -211,6 +212,7 @@ class Ears:
         self.process = process
         self.sink = sink
         self.echo = echo
+        self.open = True  # It may say more.
         self.listens = False  # Before it does, we tell what is wrong.
         self.kept: deque[bytes] = deque(maxlen=1000)  # until it listens
         self.lock = Lock()
@@ -242,6 +244,7 @@ class Ears:
                     self.listens = True
                     self.pass_on()
                     self.said.put(found[1].decode("latin-1"))
+        self.open = False
         self.said.put(None)
 
     def hear_stderr(self) -> None:
@@ -271,9 +274,12 @@ def failure(
     errors: Path,
     program: Path,
     folder: Path,
-    patience: float,
+    late: float,
 ) -> WorkshopError:
-    """Return the error that says why a program does not listen."""
+    """Return the error that says why a program does not listen.
+
+    It may end `late` seconds after it has said its last word.
+    """
     status = process.poll()
     if status is None:
         return WorkshopError(
