@@ -174,11 +174,11 @@ def launched(
         stack.callback(end, process, grace)
         url = ears.url(patience)
         if url is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1)
+            if not ears.open:  # It is about to end.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(patience)
                 ears.join()  # Its last words are all in `errors` now.
-            late = 0 if ears.open else patience
-            raise failure(process, errors, program, folder, late)
+            raise failure(process, errors, program, folder, patience)
         yield Running(url, process, errors)
 
 
@@ -274,17 +274,14 @@ def failure(
     errors: Path,
     program: Path,
     folder: Path,
-    late: float,
+    patience: float,
 ) -> WorkshopError:
-    """Return the error that says why a program does not listen.
-
-    It may end `late` seconds after it has said its last word.
-    """
+    """Return the error that says why a program does not listen."""
     status = process.poll()
     if status is None:
         return WorkshopError(
             f"{shown(program)} runs, but did not print `Listening on"
-            f" http://HOST:PORT` within {patience:.0f} seconds: let its"
+            f" http://HOST:PORT` within {patience:g} seconds: let its"
             " last line be `app.run()`.",
             FAIL,
         )
