@@ -43,6 +43,9 @@ OUTSIDE = re.compile(
     re.S,
 )
 
+# mkdocs-jupyter 0.27 adds a MathJax from outside to every page.
+MATHJAX = re.compile(r"<script data-mkdocs-jupyter-mathjax.*?</script>", re.S)
+
 Weaver = Callable[[str], str]
 
 
@@ -158,7 +161,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Name the search dialog for those who hear it."""
+    """Name the search dialog for those who hear it; fetch no MathJax."""
+    output = MATHJAX.sub("", output)
     return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
 
 
