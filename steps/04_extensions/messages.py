@@ -40,10 +40,12 @@ class Headers(dict):
 
     __contains__ = lower(dict.__contains__)
     __getitem__ = lower(dict.__getitem__)
-    __setitem__ = lower(dict.__setitem__)
     __delitem__ = lower(dict.__delitem__)
     get, pop = lower(dict.get), lower(dict.pop)
     setdefault = lower(dict.setdefault)
+
+    def __setitem__(self, name, value):
+        dict.__setitem__(self, name.lower(), value)
 
     def update(self, fields):
         for name, value in fields.items():

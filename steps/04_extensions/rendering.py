@@ -32,9 +32,9 @@ def render_head(request, response):
     if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
         raise ValueError(f"Of these fields one is none: {lines}.")
     status = STATUS.get(response.status) or f"{response.status:d} "
-    lines = [f"HTTP/1.1 {status}", *lines, *frame(request, response)]
-    date = http_date(int(time.time()))
-    return "\r\n".join([*lines, f"date: {date}\r\n\r\n"]).encode("latin-1")
+    date = f"date: {http_date(int(time.time()))}\r\n\r\n"
+    lines = [f"HTTP/1.1 {status}", *lines, *frame(request, response), date]
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def frame(request, response):

@@ -112,7 +112,15 @@ class Pico(dict):
         """Return the response to a request, whatever happens."""
         response = self.Response(self)
         try:
-            await self.respond(request, response)
+            found = self.lookup(request)
+            route, parameters, _ = found
+            request.route = route
+            if self.listeners or route is None or request.content is None:
+                await self.respond(request, response, *found)
+            else:  # nobody listens, nothing is to be read
+                result = route.handler(request, response, **parameters)
+                if hasattr(result, "__await__"):
+                    await result
         except Exception as error:
             response = await self.recover(request, error)
         if "response" in self.listeners:
@@ -127,22 +135,18 @@ class Pico(dict):
             response = self.refuse(error)
         return response
 
-    async def respond(self, request, response):
+    async def respond(self, request, response, route, parameters, allowed):
         """Call hooks and handler in their order; any of them may raise."""
-        route, parameters, allowed = self.lookup(request)
-        request.route = route
-        if "headers" in self.listeners:
-            if await self.hook("headers", request, response):
-                return
+        if await self.hook("headers", request, response):
+            return
         if route is None:
             route, parameters = self.unrouted(request, allowed)
         if request.content is None and "lazy_body" not in route.payload:
             await request.load_body()
-        if "request" in self.listeners:
-            if await self.hook("request", request, response):
-                return
+        if await self.hook("request", request, response):
+            return
         result = route.handler(request, response, **parameters)
-        if hasattr(result, "__await__"):
+        if inspect.isawaitable(result):
             await result
 
     async def recover(self, request, error):
