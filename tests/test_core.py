@@ -294,14 +294,14 @@ async def test_handler_ends_where_its_connection_is_lost(step):
     await asyncio.sleep(0)
     protocol.connection_lost(None)
     with contextlib.suppress(asyncio.CancelledError, NotImplementedError):
-        await protocol.task
+        await asyncio.wait_for(protocol.task, 5)
 
     assert trace == ["begun", "ended"]
     assert app.connections == set()
 
 
 @right_steps
-async def test_stop_closes_a_connection_that_asks_nothing(step, ask):
+async def test_stop_closes_a_connection_that_asks_nothing(step):
     app = step.Pico()
 
     async with app.serve(port=0) as server:
@@ -310,10 +310,14 @@ async def test_stop_closes_a_connection_that_asks_nothing(step, ask):
         writer.write(b"GET / HTTP")
         closing = asyncio.create_task(reader.read())
         closing.add_done_callback(lambda _: writer.close())
+        while not app.connections:  # it is not accepted yet
+            await asyncio.sleep(0)
+        (connection,) = app.connections
     said = await closing
     await writer.wait_closed()
 
     assert said == b""
+    assert not connection.task.cancelled()
 
 
 @right_steps
