@@ -301,17 +301,16 @@ async def test_handler_ends_where_its_connection_is_lost(step):
 
 
 @right_steps
-async def test_stop_closes_a_connection_that_asks_nothing(step):
+async def test_stop_closes_a_connection_that_asks_nothing_more(step):
     app = step.Pico()
 
     async with app.serve(port=0) as server:
         port = int(server.url.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET / HTTP")
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\nNot Found")
         closing = asyncio.create_task(reader.read())
         closing.add_done_callback(lambda _: writer.close())
-        while not app.connections:  # it is not accepted yet
-            await asyncio.sleep(0)
         (connection,) = app.connections
     said = await closing
     await writer.wait_closed()
