@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+from collections import UserDict
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -47,13 +48,14 @@ class Protocol(asyncio.Protocol):
         self.transport.write(head.encode() + b"\r\n" + body)
 
 
-class Pico(dict):
+class Pico(UserDict):
     """An application; as a dict it holds what its handlers share."""
 
     encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
     Protocol = Protocol
 
     def __init__(self):
+        super().__init__()
         self.router = Router()
 
     def route(self, path, methods=None, **payload):

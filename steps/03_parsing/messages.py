@@ -6,6 +6,7 @@ Does not know: bytes on the wire, sockets, asyncio.
 
 import json
 import re
+from collections import UserDict
 from functools import cached_property, partialmethod
 from http import HTTPStatus
 from http.cookies import SimpleCookie
@@ -108,7 +109,7 @@ class Cookies(dict):
         self[name] = jar[name]
 
 
-class Request(dict):
+class Request(UserDict):
     """What the client asked for; as a dict it holds what handlers add."""
 
     max_content = 2**20  # bytes kept in memory, as nginx
@@ -121,12 +122,11 @@ class Request(dict):
     content = b""  # None as long as there is some to read
 
     def __init__(self, app, method, url, version, headers):
-        self.app = app
+        self.app, self.data = app, {}
         self.method = method
         self.url = url  # path and query, as they were sent
         self.version = version
         self.headers = headers
-        self.trailers = Headers()
         path, _, self.query_string = url.partition("?")
         try:
             self.path = unquote(path, errors="strict") if "%" in path else path
@@ -195,6 +195,8 @@ class Request(dict):
         value = self.headers.get("content-type", "")
         return value.partition(";")[0].strip().lower()
 
+    # Fields behind the content; none until it is complete.
+    trailers = cached_property(lambda self: Headers())
     host = property(lambda self: self.headers.get("host", ""))
     origin = property(lambda self: self.headers.get("origin", ""))
     # The RFC does spell it so.

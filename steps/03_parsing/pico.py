@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+from collections import UserDict
 from types import SimpleNamespace
 
 from connection import Connection
@@ -43,7 +44,7 @@ def allow_field(methods):
     return ", ".join(sorted({"OPTIONS", *methods, *head}))
 
 
-class Pico(dict):
+class Pico(UserDict):
     """An application; as a dict it holds what its handlers share."""
 
     encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
@@ -51,6 +52,7 @@ class Pico(dict):
     Request = Request
 
     def __init__(self):
+        super().__init__()
         self.router = Router()
         self.connections = set()
 

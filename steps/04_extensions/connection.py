@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data):
         self.parser.feed(data)
-        if self.parser.full and not self.paused:
+        if not self.paused and self.parser.full:
             self.paused = True
             self.transport.pause_reading()
         self.wake()

@@ -139,14 +139,14 @@ class RequestParser:
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        self.fields = self.request.trailers  # RFC 9110, 6.5.1: kept apart
+        self.fields = {}  # of the trailer section, if there is one
 
     def begin_request(self):
         method, fields = self.http.get_method().decode(), self.fields
         version = self.http.get_http_version()
         check_head(method, version, fields)
-        url = origin_form(method, self.target.decode(), fields)
-        headers = Headers(fields)
+        url, host = origin_form(method, self.target.decode())
+        headers = Headers(fields | host)  # RFC 9112, 3.2.2
         request = self.app.Request(self.app, method, url, version, headers)
         request.keep_alive = self.http.should_keep_alive()
         if "content-length" in fields or "transfer-encoding" in fields:
@@ -165,6 +165,8 @@ class RequestParser:
         if not self.http.should_upgrade():  # see ignore_upgrade
             self.finished = not self.request.keep_alive
             self.request.complete = True
+            if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
+                self.request.trailers = Headers(self.fields)
             self.request = None
 
 
@@ -195,14 +197,13 @@ def check_head(method, version, fields):
                 raise BadMessage(status, f"The field {name} is no good.")
 
 
-def origin_form(method, target, fields):
-    """Return path and query; an absolute target replaces Host, too."""
+def origin_form(method, target):
+    """Return path and query, and Host as an absolute target says it."""
     if target.startswith("/") and "#" not in target:
-        return target
+        return target, {}
     absolute = ABSOLUTE.fullmatch(target)
     if absolute and HOST.fullmatch(absolute[1]):
-        fields["host"] = absolute[1]
-        return "/" + absolute[2]
+        return "/" + absolute[2], {"host": absolute[1]}
     if (method, target) != ("OPTIONS", "*"):
         raise BadMessage(400, "The target cannot be understood.")
-    return target
+    return target, {}

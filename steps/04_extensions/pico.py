@@ -7,6 +7,7 @@ Does not know: what a handler does; bytes on the wire.
 import inspect
 import json
 import logging
+from collections import UserDict
 
 from connection import Connection
 from messages import HttpError, Request, Response
@@ -35,7 +36,7 @@ def allow_field(methods):
     return ", ".join(sorted({"OPTIONS", *methods, *head}))
 
 
-class Pico(dict):
+class Pico(UserDict):
     """An application; as a dict it holds what its handlers share."""
 
     encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
@@ -47,6 +48,7 @@ class Pico(dict):
     Server = Server
 
     def __init__(self):
+        super().__init__()
         self.router = self.Router()
         self.connections = set()
         self.listeners = {}

@@ -23,18 +23,22 @@ def render_head(request, response):
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
-    lines = []
+    status = STATUS.get(response.status) or f"{response.status:d} "
+    head = f"HTTP/1.1 {status}\r\n".encode()
     for name, value in response.headers.items():
         if name not in OWN_FIELDS:
-            lines.append(f"{name}: {value}")
+            head += field_line(name, value)
     for cookie in response.cookies.values():
-        lines.append(f"set-cookie: {cookie.OutputString()}")
-    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
-        raise ValueError(f"Of these fields one is none: {lines}.")
-    status = STATUS.get(response.status) or f"{response.status:d} "
-    date = f"date: {http_date(int(time.time()))}\r\n\r\n"
-    lines = [f"HTTP/1.1 {status}", *lines, *frame(request, response), date]
-    return "\r\n".join(lines).encode("latin-1")
+        head += field_line("set-cookie", cookie.OutputString())
+    return head + frame(request, response) + date_line(int(time.time()))
+
+
+def field_line(name, value):
+    """Return a line of the head; ValueError if it is no field."""
+    line = f"{name}: {value}"
+    if not FIELD_LINE.fullmatch(line):  # it could be split
+        raise ValueError(f"{line!r} is no field.")
+    return line.encode("latin-1") + b"\r\n"
 
 
 def frame(request, response):
@@ -42,24 +46,24 @@ def frame(request, response):
 
     Where only the end of the connection can, it will not be kept alive.
     """
-    fields, status = [], response.status
+    fields, status = b"", response.status
     if not 200 <= status <= 999:
         raise ValueError(f"{status:d} is no final status.")
     if status in (204, 205, 304):
         response.body = b""
     if isinstance(response.body, bytes):
         if status not in (204, 304):
-            fields.append(f"content-length: {len(response.body)}")
+            fields = b"content-length: %d\r\n" % len(response.body)
     elif "content-length" in response.headers:
         length = int(response.headers["content-length"])
-        fields.append(f"content-length: {length}")
+        fields = b"content-length: %d\r\n" % length
     elif request.version == "1.1":
-        fields.append("transfer-encoding: chunked")
+        fields = b"transfer-encoding: chunked\r\n"
     else:
         request.keep_alive = False
     if request.version == "1.0" or not request.keep_alive:
-        stay = "keep-alive" if request.keep_alive else "close"
-        fields.append(f"connection: {stay}")
+        stay = b"keep-alive" if request.keep_alive else b"close"
+        fields += b"connection: %b\r\n" % stay
     return fields
 
 
@@ -73,10 +77,10 @@ def render_chunk(data):
 
 
 @lru_cache(maxsize=1)
-def http_date(second):
-    """Return the date as HTTP writes it; a second's requests share it.
+def date_line(second):
+    """Return the end of a head; all responses of a second share it.
 
-    >>> http_date(0)
-    'Thu, 01 Jan 1970 00:00:00 GMT'
+    >>> date_line(0)
+    b'date: Thu, 01 Jan 1970 00:00:00 GMT\\r\\n\\r\\n'
     """
-    return formatdate(second, usegmt=True)
+    return f"date: {formatdate(second, usegmt=True)}\r\n\r\n".encode()

@@ -6,6 +6,7 @@ Does not know: bytes on the wire, sockets, asyncio.
 
 import json
 import re
+from collections import UserDict
 from functools import cached_property, partialmethod
 from http import HTTPStatus
 from http.cookies import SimpleCookie
@@ -121,7 +122,7 @@ class Cookies(dict):
         self[name] = jar[name]
 
 
-class Request(dict):
+class Request(UserDict):
     """What the client asked for; as a dict it holds what handlers add."""
 
     max_content = 2**20  # bytes kept in memory, as nginx
@@ -134,12 +135,11 @@ class Request(dict):
     content = b""  # None as long as there is some to read
 
     def __init__(self, app, method, url, version, fields):
-        self.app = app
+        self.app, self.data = app, {}
         self.method = method
         self.url = url  # path and query, as they were sent
         self.version = version
         self.fields = fields  # as they came; few are ever asked for
-        self.late_fields = []
         path, _, self.query_string = url.partition("?")
         try:
             self.path = unquote(path, errors="strict") if "%" in path else path
@@ -196,10 +196,6 @@ class Request(dict):
         return Headers(join(self.fields))
 
     @cached_property
-    def trailers(self):
-        return Headers(join(self.late_fields))
-
-    @cached_property
     def query(self):
         return Query(self.query_string)
 
@@ -216,6 +212,8 @@ class Request(dict):
         value = self.headers.get("content-type", "")
         return value.partition(";")[0].strip().lower()
 
+    # Fields behind the content; none until it is complete.
+    trailers = cached_property(lambda self: Headers())
     host = property(lambda self: self.headers.get("host", ""))
     origin = property(lambda self: self.headers.get("origin", ""))
     # The RFC does spell it so.

@@ -6,12 +6,11 @@ Does not know: sockets, tasks, who answers.
 
 import re
 from collections import deque
-from functools import lru_cache
 from http import HTTPMethod
 
 import httptools
 
-from messages import HttpError, join
+from messages import Headers, HttpError, join
 
 SLICE = 4096  # bytes that are fed to httptools at once
 METHOD = re.compile(rb"[\r\n]*([0-9A-Za-z!#$%&'*+.^_`|~-]+)( |$)")
@@ -52,6 +51,7 @@ class RequestParser:
         self.requests = deque()
         self.request = self.error = None  # request: its content arrives
         self.eof = self.finished = False
+        self.checked = self.known = None  # the last head, and its fields
         self.unparsed = b""
         # Bytes that are neither content nor a field that ended: they may
         # not grow for ever (unfinished lines, chunk extensions, CRLFs).
@@ -119,7 +119,8 @@ class RequestParser:
 
     def on_message_begin(self):
         self.overhead = -SLICE  # it began somewhere in this slice
-        self.target, self.fields, self.size = b"", [], 0
+        self.target, self.size = b"", 0
+        self.fields, self.ruled = [], []
 
     def on_url(self, fragment):
         self.target += fragment
@@ -131,22 +132,27 @@ class RequestParser:
         self.fields.append((name, value))
         if self.size > self.max_head or len(self.fields) > self.max_fields:
             raise BadMessage(431)
+        if name.lower() in RULED:
+            self.ruled.append((name, value))
 
     def on_headers_complete(self):
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        self.fields = self.request.late_fields  # RFC 9110, 6.5.1: apart
+        # Of the trailer section, if there is one.
+        self.fields, self.ruled = [], []
 
     def begin_request(self):
         method, target = self.http.get_method().decode(), self.target.decode()
         version = self.http.get_http_version()
-        ruled = [field for field in self.fields if field[0].lower() in RULED]
-        fields = dict(check_head(method, version, *ruled))
-        url = origin_form(method, target, fields)
+        head = method, version, self.ruled
+        if head != self.checked:  # a client repeats itself in these
+            self.known, self.checked = check_head(*head), head
+        fields = self.known
+        url, host = origin_form(method, target)
         request = self.app.Request(self.app, method, url, version, self.fields)
-        if url is not target:  # its authority has replaced Host
-            request.headers["host"] = fields["host"]
+        if host:  # RFC 9112, 3.2.2
+            request.headers.update(host)
         request.keep_alive = self.http.should_keep_alive()
         if "content-length" in fields or "transfer-encoding" in fields:
             request.length = int(fields.get("content-length", 0))
@@ -164,6 +170,8 @@ class RequestParser:
         if not self.http.should_upgrade():  # see ignore_upgrade
             self.finished = not self.request.keep_alive
             self.request.complete = True
+            if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
+                self.request.trailers = Headers(join(self.fields))
             self.request = None
 
 
@@ -178,14 +186,12 @@ def translate(error, data):
     return BadMessage(400, str(error))
 
 
-@lru_cache(maxsize=256)
-def check_head(method, version, *fields):
+def check_head(method, version, ruled):
     """Refuse what the parser lets through; BadMessage says with what.
 
-    A client's requests hardly differ in these fields, so the verdict on
-    them is kept; the fields are returned by name.
+    Returns the fields that have rules, by name.
     """
-    fields = join(fields)
+    fields = join(ruled)
     if version not in ("1.0", "1.1"):
         raise BadMessage(505)
     if method == "CONNECT":
@@ -201,14 +207,13 @@ def check_head(method, version, *fields):
     return fields
 
 
-def origin_form(method, target, fields):
-    """Return path and query; an absolute target replaces Host, too."""
+def origin_form(method, target):
+    """Return path and query, and Host as an absolute target says it."""
     if target.startswith("/") and "#" not in target:
-        return target
+        return target, {}
     absolute = ABSOLUTE.fullmatch(target)
     if absolute and HOST.fullmatch(absolute[1]):
-        fields["host"] = absolute[1]
-        return "/" + absolute[2]
+        return "/" + absolute[2], {"host": absolute[1]}
     if (method, target) != ("OPTIONS", "*"):
         raise BadMessage(400, "The target cannot be understood.")
-    return target
+    return target, {}

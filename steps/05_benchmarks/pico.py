@@ -7,6 +7,7 @@ Does not know: what a handler does; bytes on the wire.
 import inspect
 import json
 import logging
+from collections import UserDict
 
 from connection import Connection
 from messages import HttpError, Request, Response
@@ -51,7 +52,7 @@ def json_encoder():
     return lambda value: "".join(encode(value, 0)).encode()
 
 
-class Pico(dict):
+class Pico(UserDict):
     """An application; as a dict it holds what its handlers share."""
 
     encode_json = staticmethod(json_encoder())
@@ -63,6 +64,7 @@ class Pico(dict):
     Server = Server
 
     def __init__(self):
+        super().__init__()
         self.router = self.Router()
         self.connections = set()
         self.listeners = {}

@@ -23,28 +23,30 @@ def render_head(request, response):
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
-    lines = []
-    for name, value in response.headers.items():
-        if name not in OWN_FIELDS:
-            lines.append(f"{name}: {value}")
-    head = begin_head(response.status, *lines)
+    fields = response.headers
+    head = begin_head(response.status, tuple(fields), *fields.values())
     for cookie in response.cookies.values():
-        head += field_lines([f"set-cookie: {cookie.OutputString()}"])
-    head += frame(request, response) + date_line(int(time.time()))
-    return head.encode("latin-1")
+        head += field_line("set-cookie", cookie.OutputString())
+    return head + frame(request, response) + date_line(int(time.time()))
 
 
-@lru_cache(maxsize=256)
-def begin_head(status, *lines):
-    """Return status line and fields: most were checked before."""
-    reason = STATUS.get(status) or f"{status:d} "
-    return f"HTTP/1.1 {reason}\r\n{field_lines(lines)}"
+@lru_cache(maxsize=256, typed=True)  # typed, for True is equal to 1
+def begin_head(status, names, *values):
+    """Return status line and fields: most were rendered before."""
+    status = STATUS.get(status) or f"{status:d} "
+    head = f"HTTP/1.1 {status}\r\n".encode()
+    for name, value in zip(names, values, strict=True):
+        if name not in OWN_FIELDS:
+            head += field_line(name, value)
+    return head
 
 
-def field_lines(lines):
-    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
-        raise ValueError(f"Of these fields one is none: {lines}.")
-    return "\r\n".join([*lines, ""])
+def field_line(name, value):
+    """Return a line of the head; ValueError if it is no field."""
+    line = f"{name}: {value}"
+    if not FIELD_LINE.fullmatch(line):  # it could be split
+        raise ValueError(f"{line!r} is no field.")
+    return line.encode("latin-1") + b"\r\n"
 
 
 def frame(request, response):
@@ -52,24 +54,24 @@ def frame(request, response):
 
     Where only the end of the connection can, it will not be kept alive.
     """
-    fields, status = "", response.status
+    fields, status = b"", response.status
     if not 200 <= status <= 999:
         raise ValueError(f"{status:d} is no final status.")
     if status in (204, 205, 304):
         response.body = b""
     if isinstance(response.body, bytes):
         if status not in (204, 304):
-            fields += f"content-length: {len(response.body)}\r\n"
+            fields = b"content-length: %d\r\n" % len(response.body)
     elif "content-length" in response.headers:
         length = int(response.headers["content-length"])
-        fields += f"content-length: {length}\r\n"
+        fields = b"content-length: %d\r\n" % length
     elif request.version == "1.1":
-        fields += "transfer-encoding: chunked\r\n"
+        fields = b"transfer-encoding: chunked\r\n"
     else:
         request.keep_alive = False
     if request.version == "1.0" or not request.keep_alive:
-        stay = "keep-alive" if request.keep_alive else "close"
-        fields += f"connection: {stay}\r\n"
+        stay = b"keep-alive" if request.keep_alive else b"close"
+        fields += b"connection: %b\r\n" % stay
     return fields
 
 
@@ -87,6 +89,6 @@ def date_line(second):
     """Return the end of a head; all responses of a second share it.
 
     >>> date_line(0)
-    'date: Thu, 01 Jan 1970 00:00:00 GMT\\r\\n\\r\\n'
+    b'date: Thu, 01 Jan 1970 00:00:00 GMT\\r\\n\\r\\n'
     """
-    return f"date: {formatdate(second, usegmt=True)}\r\n\r\n"
+    return f"date: {formatdate(second, usegmt=True)}\r\n\r\n".encode()

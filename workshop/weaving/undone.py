@@ -41,6 +41,7 @@ UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
             "RequestParser.on_header",
             "RequestParser.on_headers_complete",
             "RequestParser.begin_request",
+            "RequestParser.on_message_complete",
             "check_head",
         ],
         "messages": ["Request.__init__"],
