@@ -77,6 +77,7 @@ def universal(*groups: str, known: str) -> str:
         path.write_text(known, "utf-8")
         uv(
             "pyproject.toml",
+            "--all-extras",
             *chosen,
             "--universal",
             f"--python-version={PYTHONS[0]}",
