@@ -68,27 +68,34 @@ class Pico(UserDict):
         self.router = self.Router()
         self.connections = set()
         self.listeners = {}
+        self.protocols = {"http": lambda view: view}
 
-    def route(self, path, methods=None, **payload):
+    def route(self, path, methods=None, protocol="http", **payload):
         """Register the decorated handler, or a class with `on_get`..."""
+        if protocol not in self.protocols:
+            raise ValueError(f"Activate {protocol!r} before its routes.")
+        adapt = self.protocols[protocol]
 
         def register(view):
             if inspect.isclass(view):
-                self.add_class(path, view, methods, **payload)
+                self.add_class(path, view, methods, adapt, **payload)
             else:
-                self.router.add(path, methods or ["GET"], view, **payload)
+                handler = adapt(view)
+                self.router.add(path, methods or ["GET"], handler, **payload)
+            for listener in self.listeners.get("route:add", ()):
+                listener(path, view, **payload)
             return view
 
         return register
 
-    def add_class(self, path, view, methods, **payload):
+    def add_class(self, path, view, methods, adapt, **payload):
         """Register each `on_<method>` of an instance of the class."""
         names = [name for name in dir(view) if name.startswith("on_")]
         if methods or not names:
             raise ValueError(f"{view.__name__} needs on_get, on_post...")
         instance = view()
         for name in names:
-            handler, method = getattr(instance, name), name[3:].upper()
+            handler, method = adapt(getattr(instance, name)), name[3:].upper()
             self.router.add(path, [method], handler, **payload)
 
     def listen(self, name):
@@ -104,7 +111,7 @@ class Pico(UserDict):
         """Call the listeners of a hook; the first true result ends it."""
         for listener in self.listeners.get(name, ()):
             result = listener(*args, **kwargs)
-            if inspect.isawaitable(result):
+            if hasattr(result, "__await__"):
                 result = await result
             if result:
                 return result
@@ -148,7 +155,7 @@ class Pico(UserDict):
         if await self.hook("request", request, response):
             return
         result = route.handler(request, response, **parameters)
-        if inspect.isawaitable(result):
+        if hasattr(result, "__await__"):
             await result
 
     async def recover(self, request, error):

@@ -24,13 +24,14 @@ def render_head(request, response):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
     fields = response.headers
-    head = begin_head(response.status, tuple(fields), *fields.values())
+    values = map(str, fields.values())
+    head = begin_head(response.status, tuple(fields), *values)
     for cookie in response.cookies.values():
         head += field_line("set-cookie", cookie.OutputString())
     return head + frame(request, response) + date_line(int(time.time()))
 
 
-@lru_cache(maxsize=256, typed=True)  # typed, for True is equal to 1
+@lru_cache(maxsize=256)
 def begin_head(status, names, *values):
     """Return status line and fields: most were rendered before."""
     status = STATUS.get(status) or f"{status:d} "
