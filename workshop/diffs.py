@@ -23,6 +23,7 @@ ORDER = (
     "messages",
     "parsing",
     "rendering",
+    "flow",
     "connection",
     "server",
 )

@@ -1,76 +1,54 @@
 """Serve one connection: its requests one by one, in their order.
 
-Knows: order of answers, keep-alive, flow control, its end.
+Knows: order of answers, keep-alive, framing, its end.
 Does not know: routes, handlers, what a message means.
 """
 
 import asyncio
-import contextlib
 import logging
+from math import inf
+
+from flow import CONTINUE, Flow
 
 from messages import Headers
-from parsing import RequestParser
 from rendering import render_chunk, render_head
 
 logger = logging.getLogger("pico")
 
 
-class Connection(asyncio.Protocol):
+class Connection(Flow):
     """One task serves one connection, so answers cannot change places."""
 
     max_drain = 2**20  # bytes of content that nobody wanted
-    linger_time = 5  # seconds for the client to read our last words
-
-    def __init__(self, app):
-        self.app = app
-        self.parser = RequestParser(app)
-        self.request = None  # the one that is being answered
-        self.stopping = self.paused = False  # paused: we do not read
-        # Futures, while the task waits: for bytes; for the client to read.
-        self.arrival = self.room = None
-
-    # What the transport calls.
+    stopping = False
 
     def connection_made(self, transport):
-        self.transport = transport
+        super().connection_made(transport)
         self.app.connections.add(self)
-        self.loop = asyncio.get_running_loop()
         self.task = self.loop.create_task(self.serve())
-
-    def data_received(self, data):
-        self.parser.feed(data)
-        if not self.paused and self.parser.full:
-            self.paused = True
-            self.transport.pause_reading()
-        self.wake()
-
-    def eof_received(self):
-        self.parser.feed_eof()
-        self.wake()
-        return True  # it may still read (RFC 9112, 9.6)
-
-    def pause_writing(self):
-        self.room = self.loop.create_future()
-
-    def resume_writing(self):
-        room, self.room = self.room, None
-        if not room.done():
-            room.set_result(None)
 
     def connection_lost(self, error):
         self.app.connections.discard(self)
         self.task.cancel()
 
-    # What the server calls.
-
     def stop(self):
-        """Answer what was asked already, then close."""
+        """Answer what was begun already, then close."""
         self.stopping = True
-        if self.request is None and not self.parser.requests:
+        idle = self.request is None and not self.parser.requests
+        if idle and not self.parser.head:
             self.parser.finish()
             self.wake()
 
-    # What the task does.
+    def hand_over(self, protocol):
+        """Let another protocol have the transport, and the rest of it.
+
+        The handler that calls this goes on; nothing is written for it. As
+        a connection does, the protocol has `task`, `stop` and `expire`.
+        """
+        self.app.connections.discard(self)
+        self.app.connections.add(protocol)
+        self.transport.set_protocol(protocol)
+        self.transport = None
 
     async def serve(self):
         """Answer request after request until the connection ends."""
@@ -83,21 +61,30 @@ class Connection(asyncio.Protocol):
                     await self.received()
             if alive and parser.error:
                 await self.refuse(parser.error)
-            await self.linger()
-            self.transport.close()
+            if self.transport:
+                await self.linger()
+                self.transport.close()
         except asyncio.CancelledError:
-            self.transport.abort()
+            self.abort()
             raise
         except Exception:
             # An answer that breaks off must not look like a whole one.
             logger.exception("An answer was broken off")
+            self.abort()
+
+    def abort(self):
+        if self.transport:
             self.transport.abort()
 
     async def answer(self, request):
         """Answer a request; return whether another one may follow."""
-        self.request = request
+        self.request, self.silent = request, True
         request.source = self
-        await self.send(request, await self.app.answer(request))
+        response = await self.app.answer(request)
+        self.silent = False
+        if self.transport is None:
+            return False
+        await self.send(request, response)
         if request.keep_alive and not request.complete:
             await self.drain(request)
         self.request = None
@@ -109,7 +96,7 @@ class Connection(asyncio.Protocol):
         """Bring more of a request's content, or say why there is none."""
         if request.awaits_continue:
             request.awaits_continue = False
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.transport.write(CONTINUE)
         if not self.parser.error:
             await self.received()
         if self.parser.error and not request.complete:
@@ -142,10 +129,13 @@ class Connection(asyncio.Protocol):
 
     async def stream(self, request, response, head):
         """Write a body as it is made, as fast as the client reads it."""
-        chunked = b"\r\ntransfer-encoding: chunked\r\n" in head
-        render = render_chunk if chunked else bytes
+        render = render_chunk if b"\r\ntransfer-encoding" in head else bytes
+        left = float(response.headers.get("content-length", inf))
         try:
             async for piece in response.body:
+                left -= len(piece)
+                if left < 0:
+                    break
                 if piece:  # an empty chunk would be the last one
                     self.transport.write(head + render(piece))
                     head = b""
@@ -155,6 +145,8 @@ class Connection(asyncio.Protocol):
             if not head:
                 raise
             return await self.send(request, self.app.refuse(error))
+        if left not in (0, inf):
+            raise ValueError(f"Of the declared length {left:.0f} are left.")
         self.transport.write(head + render(b""))
 
     async def drain(self, request):
@@ -177,19 +169,5 @@ class Connection(asyncio.Protocol):
         self.parser.finish()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.linger_time):
-                    while not self.parser.eof:
-                        await self.received()
-
-    def received(self):
-        """Return a future of more to parse, or of the news that all came."""
-        if self.paused:
-            self.paused = False
-            self.transport.resume_reading()
-        self.arrival = self.loop.create_future()
-        return self.arrival
-
-    def wake(self):
-        if self.arrival and not self.arrival.done():
-            self.arrival.set_result(None)
+            while not self.parser.eof:
+                await self.received()

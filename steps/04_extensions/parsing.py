@@ -48,7 +48,8 @@ class RequestParser:
         self.app = app
         self.http = httptools.HttpRequestParser(self)
         self.requests = deque()
-        self.request = self.error = None  # request: its content arrives
+        # head: one that is incomplete; request: its content arrives.
+        self.head = self.request = self.error = None
         self.eof = self.finished = False
         self.unparsed = b""
         # Bytes that are neither content nor a field that ended: they may
@@ -115,7 +116,7 @@ class RequestParser:
 
     def on_message_begin(self):
         self.overhead = -SLICE  # it began somewhere in this slice
-        self.target, self.fields = b"", {}
+        self.head, self.target, self.fields = object(), b"", {}
         self.size = self.count = 0
 
     def on_url(self, fragment):
@@ -139,7 +140,7 @@ class RequestParser:
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        self.fields = {}  # of the trailer section, if there is one
+        self.head, self.fields = None, {}  # of trailers, if there are some
 
     def begin_request(self):
         method, fields = self.http.get_method().decode(), self.fields

@@ -49,7 +49,8 @@ class RequestParser:
         self.app = app
         self.http = httptools.HttpRequestParser(self)
         self.requests = deque()
-        self.request = self.error = None  # request: its content arrives
+        # head: one that is incomplete; request: its content arrives.
+        self.head = self.request = self.error = None
         self.eof = self.finished = False
         self.checked = self.known = None  # the last head, and its fields
         self.unparsed = b""
@@ -119,7 +120,7 @@ class RequestParser:
 
     def on_message_begin(self):
         self.overhead = -SLICE  # it began somewhere in this slice
-        self.target, self.size = b"", 0
+        self.head, self.target, self.size = object(), b"", 0
         self.fields, self.ruled = [], []
 
     def on_url(self, fragment):
@@ -139,8 +140,8 @@ class RequestParser:
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        # Of the trailer section, if there is one.
-        self.fields, self.ruled = [], []
+        self.head = None
+        self.fields, self.ruled = [], []  # of trailers, if there are some
 
     def begin_request(self):
         method, target = self.http.get_method().decode(), self.target.decode()

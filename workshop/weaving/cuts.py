@@ -23,6 +23,7 @@ ROOMS = (
     "messages",
     "parsing",
     "rendering",
+    "flow",
     "connection",
     "server",
     "extensions",

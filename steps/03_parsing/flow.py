@@ -1,0 +1,114 @@
+"""Wait for a client, but not for ever.
+
+Knows: what came and is not parsed, what is written and not read, the clock.
+Does not know: routes, handlers, what a message means, who answers.
+"""
+
+import asyncio
+
+from parsing import BadMessage, RequestParser
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Flow(asyncio.Protocol):
+    """Lets bytes in as they are parsed, and out as they are read.
+
+    Time limits are in seconds; `expire` keeps them.
+    """
+
+    head_timeout = 10  # from the first byte of a head; 60 in Node and nginx
+    content_timeout = 30  # between two pieces; 60 in nginx
+    write_timeout = 30  # without a byte that the client reads
+    keep_alive_timeout = 5  # without a request, as Node and uvicorn
+
+    def __init__(self, app):
+        self.app = app
+        self.parser = RequestParser(app)
+        self.request = None  # the one that is being answered
+        self.silent = False  # whether not a byte of its answer is written
+        self.paused = False  # whether we do not read
+        # Futures, while the task waits: for bytes; for the client to read.
+        self.arrival = self.room = None
+        self.sight, self.since = None, 0.0
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.loop = asyncio.get_running_loop()
+
+    # Bytes that come.
+
+    def data_received(self, data):
+        self.parser.feed(data)
+        if not self.paused and self.parser.full:
+            self.paused = True
+            self.transport.pause_reading()
+        self.wake()
+
+    def eof_received(self):
+        self.parser.feed_eof()
+        self.wake()
+        return True  # it may still read (RFC 9112, 9.6)
+
+    def received(self):
+        """Return a future of more to parse, or of the news that all came."""
+        if self.paused:
+            self.paused = False
+            self.transport.resume_reading()
+        self.arrival = self.loop.create_future()
+        return self.arrival
+
+    def wake(self):
+        if self.arrival and not self.arrival.done():
+            self.arrival.set_result(None)
+
+    # Bytes that go.
+
+    def pause_writing(self):
+        self.room = self.loop.create_future()
+
+    def resume_writing(self):
+        room, self.room = self.room, None
+        if not room.done():
+            room.set_result(None)
+
+    # Time that passes.
+
+    def expire(self, now):
+        """End what takes too long; the server asks about once a second.
+
+        What looks as it did before has lasted since then, so no request
+        needs a timer of its own.
+        """
+        limit, sight = self.look()
+        if sight != self.sight:
+            self.sight, self.since = sight, now
+        elif limit is not None and now - self.since >= limit:
+            self.give_up()
+        if self.silent and self.parser.eof and self.request.version != "1.0":
+            # Has it left, or does it only send no more? A client that has
+            # left answers this with a reset, and its handler is cancelled.
+            self.transport.write(CONTINUE)
+
+    def look(self):
+        """Return a limit, and something that changes as things go on."""
+        if self.room:
+            left = self.transport.get_write_buffer_size()
+            return self.write_timeout, left
+        if self.arrival is None or self.arrival.done():
+            return None, None  # A handler may take its time.
+        if self.request is not None:
+            return self.content_timeout, self.arrival
+        if self.parser.head:
+            return self.head_timeout, self.parser.head
+        return self.keep_alive_timeout, self.arrival
+
+    def give_up(self):
+        """Answer 408 if there is something to answer, or else just end."""
+        if self.room or self.parser.finished:
+            self.transport.abort()
+        elif self.request is None and not self.parser.head:
+            self.parser.finish()
+        else:
+            self.parser.finish(BadMessage(408))
+        self.wake()
