@@ -25,6 +25,7 @@ ORDER = (
     "rendering",
     "flow",
     "connection",
+    "workers",
     "server",
 )
 CONTEXT = 3  # unchanged lines around a hunk, as in any patch

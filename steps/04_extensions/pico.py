@@ -174,10 +174,18 @@ class Pico(UserDict):
     async def shutdown(self):
         await self.hook("shutdown")
 
-    def run(self, host=None, port=None):
+    def run(
+        self,
+        host=None,
+        port=None,
+        workers=1,
+        ssl=None,
+        unix=None,
+        reload=False,
+    ):
         """Serve until Ctrl-C, at `HOST` and `PORT` if nothing is given."""
-        self.serve(host, port).run()
+        self.serve(host, port, ssl, unix).run(workers, reload)
 
-    def serve(self, host=None, port=None):
+    def serve(self, host=None, port=None, ssl=None, unix=None):
         """Accept connections: `async with app.serve(port=0) as server`."""
-        return self.Server(self, host, port)
+        return self.Server(self, host, port, ssl, unix)

@@ -9,7 +9,6 @@ import logging
 from math import inf
 
 from flow import CONTINUE, Flow
-
 from messages import Headers
 from rendering import render_chunk, render_head
 

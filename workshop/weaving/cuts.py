@@ -25,6 +25,7 @@ ROOMS = (
     "rendering",
     "flow",
     "connection",
+    "workers",
     "server",
     "extensions",
     "experiments",

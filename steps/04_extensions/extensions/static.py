@@ -1,31 +1,42 @@
-"""Serve the files of a folder.
+"""Serve the files of a folder, whole or in part.
 
-Knows: app, request, response; files.
+Knows: app, request, response; files, conditions, ranges (RFC 9110, 13, 14).
 Does not know: the connection.
 """
 
 import asyncio
-import mimetypes
+import re
+from email.utils import formatdate, parsedate_to_datetime
+from mimetypes import MimeTypes
 from pathlib import Path
 
 from messages import HttpError
 
 PIECE = 64 * 1024  # bytes read at once, in a thread
+TYPES = MimeTypes()  # Python's own: the registry of Windows may be wrong
+TAG = re.compile(r'"[^"]*"')
+# One range; many are answered with the whole file (RFC 9110, 14.2).
+RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.I)
+# Slashes, streams and devices of Windows, which are no files there.
+DEVICE = r"(?:con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)"
+FOREIGN = re.compile(rf"[\\:]|(?:^|/){DEVICE}[ .]*(?:\.[^/]*)?(?:/|$)", re.I)
 
 
-def static(app, prefix="/static/", root=".", index="index.html"):
+def static(app, prefix="/static/", root="static", index="index.html"):
     """Serve the files below `root`, and nothing that lies elsewhere."""
     root = Path(root).resolve()
 
     @app.route(prefix)
-    @app.route(f"{prefix}{{path:path}}")
+    @app.route(f"{prefix}{{path:path}}", name="static")
     async def serve(request, response, path=""):
-        file = await asyncio.to_thread(find, root, path, index)
-        kind, encoding = mimetypes.guess_type(file.name)
-        kind = "application/octet-stream" if encoding else kind
-        response.headers["content-type"] = kind or "application/octet-stream"
-        response.headers["content-length"] = file.stat().st_size
-        response.body = pieces(file)
+        file, stat = await asyncio.to_thread(find, root, path, index)
+        describe(response, file, stat)
+        if known(request, response):
+            response.status = 304
+            return
+        start, stop = wanted(request, response, stat.st_size)
+        response.headers["content-length"] = stop - start
+        response.body = pieces(file, start, stop)
 
 
 def find(root, path, index):
@@ -41,15 +52,66 @@ def find(root, path, index):
         elif path.endswith(("/", "/.")):
             raise HttpError(404)
         inside = file.is_relative_to(root) and file.is_file()
+        if not inside or FOREIGN.search(path):
+            raise HttpError(404)
+        return file, file.stat()
     except (OSError, RuntimeError, ValueError) as error:  # loop, NUL, long
         raise HttpError(404) from error
-    if not inside or "\\" in path:  # the slash of Windows
-        raise HttpError(404)
-    return file
 
 
-async def pieces(file):
-    """Yield what a file holds, reading in a thread: disks may be slow."""
+def describe(response, file, stat):
+    """Say what a file is, and which version of it."""
+    kind, encoding = TYPES.guess_type(file.name, strict=False)
+    kind = "application/octet-stream" if encoding else kind
+    response.headers["content-type"] = kind or "application/octet-stream"
+    response.headers["accept-ranges"] = "bytes"
+    response.headers["etag"] = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+    modified = formatdate(stat.st_mtime, usegmt=True)
+    response.headers["last-modified"] = modified
+
+
+def known(request, response):
+    """Return whether the client has this version (RFC 9110, 13.2.2)."""
+    tags = request.headers.get("if-none-match")
+    if tags is not None:
+        found = TAG.findall(tags)
+        return tags.strip() == "*" or response.headers["etag"] in found
+    try:
+        since = parsedate_to_datetime(request.headers["if-modified-since"])
+        ours = parsedate_to_datetime(response.headers["last-modified"])
+        return ours <= since
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        return False  # a date that is none does not count
+
+
+def wanted(request, response, size):
+    """Return where to start and stop; a part of the file is a 206."""
+    asked = RANGE.fullmatch(request.headers.get("range", ""))
+    headers = response.headers
+    unless = request.headers.get("if-range", headers["etag"])
+    fresh = unless in (headers["etag"], headers["last-modified"])
+    if not (asked and fresh and request.method == "GET"):
+        return 0, size
+    first, last, suffix = asked.groups()
+    start = int(first) if first else max(size - int(suffix), 0)
+    stop = min(int(last) + 1, size) if last else size
+    if last and int(last) < int(first):
+        return 0, size  # no range at all
+    if start >= size:
+        raise HttpError(416, headers={"content-range": f"bytes */{size}"})
+    response.status = 206
+    headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
+    return start, stop
+
+
+async def pieces(file, start, stop):
+    """Yield a part of a file, read in a thread: disks may be slow."""
     with await asyncio.to_thread(file.open, "rb") as opened:
-        while piece := await asyncio.to_thread(opened.read, PIECE):
+        opened.seek(start)
+        while start < stop:
+            size = min(PIECE, stop - start)
+            piece = await asyncio.to_thread(opened.read, size)
+            if not piece:  # it was cut meanwhile
+                break
+            start += len(piece)
             yield piece
