@@ -38,7 +38,7 @@ async def asked(step, *fields, query="", content=b""):
     length = f"content-length: {len(content)}"
     lines = [f"POST /?{query} HTTP/1.1", "host: pico", length, *fields]
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    request = parsed(step, head + content).requests.popleft()
+    request = parsed(step, head + content).requests.pop(0)
     await request.load_body()
     return request
 

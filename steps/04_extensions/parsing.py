@@ -5,7 +5,6 @@ Does not know: sockets, tasks, who answers.
 """
 
 import re
-from collections import deque
 from http import HTTPMethod
 
 import httptools
@@ -47,9 +46,10 @@ class RequestParser:
     def __init__(self, app):
         self.app = app
         self.http = httptools.HttpRequestParser(self)
-        self.requests = deque()
+        self.requests = []
         # head: one that is incomplete; request: its content arrives.
         self.head = self.request = self.error = None
+        self.target = self.fields = self.size = self.count = None
         self.eof = self.finished = False
         self.unparsed = b""
         # Bytes that are neither content nor a field that ended: they may

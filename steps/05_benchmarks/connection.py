@@ -55,7 +55,7 @@ class Connection(Flow):
             alive, parser = True, self.parser
             while alive and (parser.requests or not parser.finished):
                 if parser.requests:
-                    alive = await self.answer(parser.requests.popleft())
+                    alive = await self.answer(parser.requests.pop(0))
                 else:
                     await self.received()
             if alive and parser.error:

@@ -5,7 +5,6 @@ Does not know: sockets, tasks, who answers.
 """
 
 import re
-from collections import deque
 from http import HTTPMethod
 
 import httptools
@@ -44,15 +43,16 @@ class RequestParser:
     max_fields = 100
     max_waiting = 32  # requests, as aiohttp
     max_arrived = 64 * 1024  # bytes of content that nobody read yet
+    checked = known = None  # the last head of any client, and its fields
 
     def __init__(self, app):
         self.app = app
         self.http = httptools.HttpRequestParser(self)
-        self.requests = deque()
+        self.requests = []
         # head: one that is incomplete; request: its content arrives.
         self.head = self.request = self.error = None
+        self.target = self.size = self.fields = self.ruled = None
         self.eof = self.finished = False
-        self.checked = self.known = None  # the last head, and its fields
         self.unparsed = b""
         # Bytes that are neither content nor a field that ended: they may
         # not grow for ever (unfinished lines, chunk extensions, CRLFs).
@@ -147,8 +147,9 @@ class RequestParser:
         method, target = self.http.get_method().decode(), self.target.decode()
         version = self.http.get_http_version()
         head = method, version, self.ruled
-        if head != self.checked:  # a client repeats itself in these
-            self.known, self.checked = check_head(*head), head
+        if head != self.checked:  # clients hardly differ in these
+            RequestParser.known = check_head(*head)
+            RequestParser.checked = head
         fields = self.known
         url, host = origin_form(method, target)
         request = self.app.Request(self.app, method, url, version, self.fields)
