@@ -58,7 +58,7 @@ SAME = {
     ],
 }
 
-# CORE: docs/decisions/009-rendering-is-a-room.md says why it is not 600.
+# CORE: decisions 9 and 10 say why it is not 600.
 FUNCTION, ROOM, EXTENSION, EXPERIMENT, CORE = 20, 150, 120, 150, 990
 MORE_IN_05 = 1.15
 
