@@ -1,0 +1,107 @@
+"""Remember a client from request to request, in a cookie that we sign.
+
+Knows: request, response, cookies; signatures, JSON.
+Does not know: the connection; who the client is.
+"""
+
+import hmac
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cached_property
+from time import time
+
+MAX_COOKIE = 4096  # bytes, as browsers (RFC 6265, 6.1)
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def sessions(
+    app, keys=(), cookie="session", max_age=14 * 24 * 3600, **attributes
+):
+    """Keep a dict for each client: `request["session"]`.
+
+    The first of the keys signs, all of them are believed: put a new one in
+    front, and leave out the old one when `max_age` (seconds) has passed.
+    Without a key one is made, which nobody knows after a restart.
+    """
+    if isinstance(keys, (str, bytes)):
+        raise TypeError('The keys are a list: sessions(app, keys=["..."]).')
+    keys = [as_bytes(key) for key in keys] or [secrets.token_bytes(32)]
+    attributes = {"httponly": True, "samesite": "Lax", **attributes}
+
+    class Request(app.Request):
+        @cached_property
+        def stored(self):
+            """The session as it came, in JSON."""
+            text = self.cookies.get(cookie, "")
+            return unsign(cookie, text, keys, max_age) or "{}"
+
+        def __missing__(self, name):
+            if name != "session":
+                raise KeyError(name)
+            session = self.data[name] = json.loads(self.stored)
+            return session
+
+    app.Request = Request
+
+    @app.listen("response")
+    def save(request, response):
+        if "session" not in request.data:  # Nobody asked for it.
+            return
+        session = request.data["session"] or {}
+        protect(response)
+        text = ENCODE(session)
+        if text != request.stored:
+            age = max_age if session else 0
+            signed = sign(cookie, text, keys[0]) if session else ""
+            response.cookies.set(cookie, signed, max_age=age, **attributes)
+
+
+def as_bytes(key):
+    """Return a key as bytes; ValueError if it is easily guessed."""
+    key = key.encode() if isinstance(key, str) else key
+    if len(key) < 16:
+        raise ValueError("A key needs 16 bytes: see secrets.token_hex().")
+    return key
+
+
+def protect(response):
+    """Tell caches that an answer is for one client only."""
+    vary = response.headers.get("vary")
+    response.headers["vary"] = f"{vary}, Cookie" if vary else "Cookie"
+    response.headers.setdefault("cache-control", "private")
+
+
+def sign(name, text, key):
+    """Return a cookie's value: text, time and signature.
+
+    ValueError if it is larger than browsers keep.
+    """
+    content = urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    value = f"{content}.{int(time())}"
+    value = f"{value}.{signature(name, value, key)}"
+    if len(value) > MAX_COOKIE:
+        raise ValueError(
+            f"A session of {len(value)} bytes fits in no cookie: keep what"
+            " is large elsewhere, and its key in the session."
+        )
+    return value
+
+
+def unsign(name, value, keys, max_age):
+    """Return the text of a cookie, or None if it is not ours or too old."""
+    signed, _, given = value.rpartition(".")
+    content, _, stamp = signed.rpartition(".")
+    if len(value) > MAX_COOKIE or not given.isascii():
+        return None
+    expected = [signature(name, signed, key) for key in keys]
+    if not any(hmac.compare_digest(given, each) for each in expected):
+        return None
+    if time() - int(stamp) > max_age:
+        return None
+    return urlsafe_b64decode(content + "=" * (-len(content) % 4)).decode()
+
+
+def signature(name, value, key):
+    """Sign a value for a cookie of this name, and for no other."""
+    return hmac.digest(key, f"{name}={value}".encode(), "sha256").hex()
