@@ -9,7 +9,6 @@ import logging
 from math import inf
 
 from flow import CONTINUE, Flow
-from messages import Headers
 from rendering import render_chunk, render_head
 
 logger = logging.getLogger("pico")
@@ -159,7 +158,7 @@ class Connection(Flow):
 
     async def refuse(self, error):
         """Answer what could not be parsed, and therefore is no request."""
-        request = self.app.Request(self.app, "GET", "*", "1.1", Headers())
+        request = self.app.Request(self.app, "GET", "*", "1.1", {})
         await self.send(request, self.app.refuse(error))
 
     async def linger(self):

@@ -9,7 +9,7 @@ from http import HTTPMethod
 
 import httptools
 
-from messages import Headers, HttpError
+from messages import HttpError
 
 SLICE = 4096  # bytes that are fed to httptools at once
 METHOD = re.compile(rb"[\r\n]*([0-9A-Za-z!#$%&'*+.^_`|~-]+)( |$)")
@@ -147,7 +147,7 @@ class RequestParser:
         version = self.http.get_http_version()
         check_head(method, version, fields)
         url, host = origin_form(method, self.target.decode())
-        headers = Headers(fields | host)  # RFC 9112, 3.2.2
+        headers = self.app.Headers(fields | host)  # RFC 9112, 3.2.2
         request = self.app.Request(self.app, method, url, version, headers)
         request.keep_alive = self.http.should_keep_alive()
         if "content-length" in fields or "transfer-encoding" in fields:
@@ -167,7 +167,7 @@ class RequestParser:
             self.finished = not self.request.keep_alive
             self.request.complete = True
             if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
-                self.request.trailers = Headers(self.fields)
+                self.request.trailers.update(self.fields)
             self.request = None
 
 

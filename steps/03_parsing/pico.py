@@ -13,7 +13,7 @@ from collections import UserDict
 from types import SimpleNamespace
 
 from connection import Connection
-from messages import HttpError, Request, Response
+from messages import Cookies, Headers, HttpError, Query, Request, Response
 from routing import Route, Router
 
 try:
@@ -50,6 +50,8 @@ class Pico(UserDict):
     encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
     Protocol = Connection
     Request = Request
+    Headers, Cookies = Headers, Cookies
+    Query = Form = Query
 
     def __init__(self):
         super().__init__()

@@ -176,11 +176,11 @@ class Request(UserDict):
         """The content, decoded from a form."""
         if self.content_type != URLENCODED:
             raise HttpError(415, f"The content is not {URLENCODED}.")
-        return Query(self.body.decode(errors="replace"))
+        return self.app.Form(self.body.decode(errors="replace"))
 
     @cached_property
     def query(self):
-        return Query(self.query_string)
+        return self.app.Query(self.query_string)
 
     @cached_property
     def cookies(self):
@@ -196,7 +196,7 @@ class Request(UserDict):
         return value.partition(";")[0].strip().lower()
 
     # Fields behind the content; none until it is complete.
-    trailers = cached_property(lambda self: Headers())
+    trailers = cached_property(lambda self: self.app.Headers())
     host = property(lambda self: self.headers.get("host", ""))
     origin = property(lambda self: self.headers.get("origin", ""))
     # The RFC does spell it so.
@@ -211,8 +211,8 @@ class Response:
 
     def __init__(self, app):
         self.app = app
-        self.headers = Headers()
-        self.cookies = Cookies()
+        self.headers = app.Headers()
+        self.cookies = app.Cookies()
 
     def json(self, value):
         self.headers["content-type"] = "application/json"

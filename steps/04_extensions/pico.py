@@ -10,7 +10,7 @@ import logging
 from collections import UserDict
 
 from connection import Connection
-from messages import HttpError, Request, Response
+from messages import Cookies, Headers, HttpError, Query, Request, Response
 from routing import Route, Router
 from server import Server
 
@@ -43,6 +43,8 @@ class Pico(UserDict):
     # A subclass may replace each part.
     Protocol = Connection
     Request = Request
+    Headers, Cookies = Headers, Cookies
+    Query = Form = Query
     Response = Response
     Router = Router
     Server = Server

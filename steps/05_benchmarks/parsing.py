@@ -9,7 +9,7 @@ from http import HTTPMethod
 
 import httptools
 
-from messages import Headers, HttpError, join
+from messages import HttpError, join
 
 SLICE = 4096  # bytes that are fed to httptools at once
 METHOD = re.compile(rb"[\r\n]*([0-9A-Za-z!#$%&'*+.^_`|~-]+)( |$)")
@@ -173,7 +173,7 @@ class RequestParser:
             self.finished = not self.request.keep_alive
             self.request.complete = True
             if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
-                self.request.trailers = Headers(join(self.fields))
+                self.request.trailers.update(join(self.fields))
             self.request = None
 
 
