@@ -178,9 +178,9 @@ class Request(UserDict):
             raise HttpError(415, f"The content is not {URLENCODED}.")
         return self.app.Form(self.body.decode(errors="replace"))
 
-    @cached_property
-    def query(self):
-        return self.app.Query(self.query_string)
+    @property
+    def files(self):
+        raise RuntimeError("Files come with the extension forms.")
 
     @cached_property
     def cookies(self):
@@ -195,6 +195,7 @@ class Request(UserDict):
         value = self.headers.get("content-type", "")
         return value.partition(";")[0].strip().lower()
 
+    query = cached_property(lambda self: self.app.Query(self.query_string))
     # Fields behind the content; none until it is complete.
     trailers = cached_property(lambda self: self.app.Headers())
     host = property(lambda self: self.headers.get("host", ""))
