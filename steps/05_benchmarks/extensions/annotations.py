@@ -22,12 +22,8 @@ except ImportError as error:
 JSON = "application/json"
 IS_JSON = re.compile(r"application/(?:json|[^/]+\+json)")
 MANY = (types.ListType, types.SetType, types.FrozenSetType, types.VarTupleType)
-OBJECTS = (
-    types.StructType,
-    types.DataclassType,
-    types.TypedDictType,
-    types.DictType,
-)
+OBJECTS = (types.StructType, types.DataclassType, types.TypedDictType)
+OBJECTS += (types.DictType,)
 
 
 class Place:
@@ -95,11 +91,11 @@ def arguments_of(view):
     if not getattr(view, "__annotations__", None):
         return []
     hints = get_type_hints(view, include_extras=True)
-    _, _, *parameters = inspect.signature(view).parameters.values()
+    parameters = list(inspect.signature(view).parameters.values())[2:]
     return [
         Argument(each.name, hints[each.name], each.default)
         for each in parameters
-        if each.name in hints
+        if each.name in hints and each.kind is not each.VAR_KEYWORD
     ]
 
 
