@@ -297,6 +297,54 @@ def test_class_whose_methods_are_said_twice_is_refused(step):
                 pass
 
 
+def test_adding_a_route_is_told_to_whoever_listens(step):
+    app = new_app(step)
+    told = []
+
+    @app.listen("route:add")
+    def note(path, view, **payload):
+        told.append((path, view.__name__, payload))
+
+    @app.route("/drones/{id}", methods=["GET", "PUT"], name="drone")
+    async def drone(request, response, id):  # noqa: A002
+        pass
+
+    assert told == [("/drones/{id}", "drone", {"name": "drone"})]
+
+
+async def test_protocol_makes_handlers_of_views_and_of_classes(step, fetch):
+    app = new_app(step)
+
+    def shout(view):
+        def handler(request, response):
+            response.body = view().upper()
+
+        return handler
+
+    assert hasattr(app, "protocols"), "a view is always a handler here"
+    app.protocols["shout"] = shout
+
+    @app.route("/view", protocol="shout")
+    def view():
+        return "ada"
+
+    @app.route("/class", protocol="shout")
+    class Loud:
+        def on_get(self):
+            return "grace"
+
+    answers = [await fetch(app, path) for path in ("/view", "/class")]
+
+    assert [answer.content for answer in answers] == [b"ADA", b"GRACE"]
+
+
+def test_protocol_that_nobody_speaks_is_refused(step):
+    app = new_app(step)
+
+    with pytest.raises(ValueError, match="Activate 'websocket' before"):
+        app.route("/chat", protocol="websocket")
+
+
 # Parts
 
 
