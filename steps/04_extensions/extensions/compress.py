@@ -1,0 +1,108 @@
+"""Send less: gzip what is text, if the client takes it (RFC 9110, 8.4).
+
+Knows: request, response; gzip, media types.
+Does not know: the connection; which text holds a secret.
+"""
+
+import asyncio
+import re
+import zlib
+
+LARGE = 16 * 1024  # bytes; from there on a thread is worth its price
+GZIP = 16 + zlib.MAX_WBITS  # as zlib calls it
+# What shrinks: the rest is random already, as images and archives are.
+TEXT = re.compile(
+    r"text/.*|image/svg\+xml|application/(?:wasm|manifest\+json|.*\bjson"
+    r"|.*\bxml|(?:x-)?javascript)",
+    re.I,
+)
+
+
+def compress(app, minimum=500, level=6):
+    """Compress answers of at least `minimum` bytes, and streams of text.
+
+    `@app.route(path, compress=False)` is left as it is: where secrets and
+    what others write stand in one page, its length may tell (BREACH).
+    Activate it after the extensions that change what is answered.
+    """
+
+    @app.listen("response")
+    def shrink(request, response):
+        body = response.body
+        if isinstance(body, (bytes, str)):
+            size = len(body)
+        else:
+            size = int(response.headers.get("content-length", minimum))
+        if size < minimum or not fit(request, response):
+            return None
+        vary = response.headers.get("vary")
+        add = "Accept-Encoding"
+        response.headers["vary"] = f"{vary}, {add}" if vary else add
+        if not accepts(request.headers.get("accept-encoding", "")):
+            return None
+        return encode(response, level)
+
+
+def fit(request, response):
+    """Return whether an answer is a whole one, and shrinks."""
+    headers, route = response.headers, request.route
+    if response.status in (204, 205, 206, 304):
+        return False
+    if "content-encoding" in headers or "content-range" in headers:
+        return False
+    if "no-transform" in headers.get("cache-control", ""):
+        return False
+    if route is not None and not route.payload.get("compress", True):
+        return False
+    default = "text/plain" if isinstance(response.body, str) else ""
+    kind = headers.get("content-type", default).partition(";")[0].strip()
+    return TEXT.fullmatch(kind) is not None
+
+
+def accepts(value):
+    """Return whether gzip may be sent (RFC 9110, 12.5.3).
+
+    >>> accepts("br, gzip;q=0.5"), accepts("gzip;q=0"), accepts("*")
+    (True, False, True)
+    """
+    weights = {}
+    for each in value.lower().split(","):
+        coding, _, weight = each.partition(";")
+        weight = weight.replace(" ", "").removeprefix("q=")
+        weights[coding.strip()] = weight.strip("0.") != "" or not weight
+    return weights.get("gzip", weights.get("*", False))
+
+
+async def encode(response, level):
+    """Replace a body by a shorter one, and say so."""
+    headers, body = response.headers, response.body
+    headers["content-encoding"] = "gzip"
+    headers.pop("content-length", None)
+    tag = headers.get("etag", "")
+    if tag.startswith('"'):  # other bytes, same meaning (8.8.1)
+        headers["etag"] = f"W/{tag}"
+    if isinstance(body, str):
+        headers.setdefault("content-type", "text/plain; charset=utf-8")
+        body = body.encode()
+    if isinstance(body, bytes):
+        stream = zlib.compressobj(level, wbits=GZIP)
+        response.body = await press(stream, body) + stream.flush()
+    else:
+        response.body = compressed(body, level)
+
+
+async def compressed(pieces, level):
+    """Yield a stream compressed, each piece at once: it may be awaited."""
+    stream = zlib.compressobj(level, wbits=GZIP)
+    async for piece in pieces:
+        if piece:
+            data = await press(stream, piece)
+            yield data + stream.flush(zlib.Z_SYNC_FLUSH)
+    yield stream.flush()
+
+
+async def press(stream, data):
+    """Compress bytes, in a thread if there are many."""
+    if len(data) < LARGE:
+        return stream.compress(data)
+    return await asyncio.to_thread(stream.compress, data)
