@@ -1,0 +1,116 @@
+"""Read requests from an ASGI server, and hear that a client has left.
+
+Knows: scope and receive; requests; tasks of asyncio and of trio.
+Does not know: responses; the server.
+"""
+
+import asyncio
+from urllib.parse import quote
+
+from messages import Headers, HttpError
+
+try:
+    import trio
+except ImportError:  # Then no server runs on it.
+    trio = None
+
+
+def read_request(app, scope, source):
+    """Return a request that is read as one of our own connections is."""
+    path = scope.get("raw_path") or quote(scope["path"]).encode()
+    root = quote(scope.get("root_path", "")).encode()
+    url = path.removeprefix(root) or b"/"
+    if scope["query_string"]:
+        url += b"?" + scope["query_string"]
+    version = scope["http_version"]
+    method, url = scope["method"], url.decode("latin-1")
+    request = app.Request(app, method, url, version, {})
+    request.headers = read_headers(scope["headers"])
+    request.source, request.keep_alive = source, True
+    fields = request.headers
+    framed = "content-length" in fields or "transfer-encoding" in fields
+    if framed or not version.startswith("1"):
+        request.length = int(fields.get("content-length", 0))
+        request.content, request.arrived = None, bytearray()
+    request.complete = request.content is not None
+    return request
+
+
+def read_headers(fields):
+    """Join what is repeated (RFC 9110, 5.3; cookies: 6265, 5.4).
+
+    >>> read_headers([(b"accept", b"a"), (b"accept", b"b")])
+    {'accept': 'a, b'}
+    """
+    headers = Headers()
+    for name, value in fields:
+        name, value = name.decode("latin-1"), value.decode("latin-1")
+        if name in headers:
+            glue = "; " if name.lower() == "cookie" else ", "
+            value = headers[name] + glue + value
+        headers[name] = value
+    return headers
+
+
+class Source:
+    """Where content comes from, and the news that the client has left."""
+
+    def __init__(self, scope, receive):
+        self.scope, self.receive = scope, receive
+        self.transport = self  # as far as extensions ask for an address
+        self.left = self.answered = False
+
+    def get_extra_info(self, name, default=None):
+        """Return what the server knows, by the words of asyncio."""
+        secure = self.scope["scheme"] in ("https", "wss") or None
+        known = {
+            "peername": self.scope.get("client"),
+            "sockname": self.scope.get("server"),
+            "sslcontext": secure,
+        }
+        return known.get(name) or default
+
+    async def more(self, request):
+        """Bring more of the content, as a connection does."""
+        event = await self.receive()
+        if event["type"] == "http.disconnect":
+            raise HttpError(400, "The content broke off.")
+        request.arrived += event.get("body", b"")
+        request.complete = not event.get("more_body", False)
+        if request.complete:
+            self.watch()
+
+    async def watched(self, work):
+        """Await the answer, but no longer than the client does."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return await self.watched_by_trio(work)
+        watchers = []
+        self.watch = lambda: watchers.append(
+            asyncio.ensure_future(self.see(task.cancel))
+        )
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self.left:
+                raise
+            task.uncancel()
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+
+    async def watched_by_trio(self, work):
+        async with trio.open_nursery() as nursery:
+            cancel = nursery.cancel_scope.cancel
+            self.watch = lambda: nursery.start_soon(self.see, cancel)
+            await work
+            cancel()
+
+    async def see(self, cancel):
+        """Cancel the answer if the client leaves before it is whole."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        if not self.answered:
+            self.left = True
+            cancel()
