@@ -4,6 +4,7 @@ Knows: folders, programs, the case that an arm must answer.
 Does not know: how it is measured.
 """
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from workshop.serving import target
 from workshop.steps import all_steps, find, rooms
 
 EXTENDED = Path(__file__).parent / "extended.py"
+# They have no price for a request: another server runs the app, or a test.
+UNPRICED = {"asgi", "asgi_host", "simple_server", "testing"}
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,23 @@ def step_arms(words: Sequence[str], case: Case) -> list[Arm]:
 
 
 def extensions_of(folder: Path) -> list[str]:
-    """Return the extensions that a folder has."""
+    """Return the extensions of a folder that are activated for a price."""
     paths = sorted((folder / "extensions").glob("[!_]*.py"))
-    return [path.stem for path in paths]
+    return [
+        path.stem
+        for path in paths
+        if path.stem not in UNPRICED and is_extension(path)
+    ]
+
+
+def is_extension(path: Path) -> bool:
+    """Return whether a file is an extension, or only helps one.
+
+    An extension is a function that has the name of its file.
+    """
+    tree = ast.parse(path.read_text("utf-8"), path.name)
+    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    return path.stem in [function.name for function in functions]
 
 
 def target_arm(word: str, case: Case) -> Arm:

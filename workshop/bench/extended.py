@@ -18,9 +18,14 @@ else:
     app = importlib.import_module("app").app
 HERE = Path(__file__).parent
 NULL = Path(os.devnull).open("w")  # noqa: SIM115 (as long as we serve)
+# Where nothing is sensible by itself; the rest is activated by its name.
 ARGUMENTS: dict[str, dict[str, object]] = {
     "cors": {"origin": "https://example.org"},
     "logger": {"stream": NULL},
+    "mount": {
+        "prefix": "/other",
+        "other": importlib.import_module("pico").Pico(),
+    },
     "static": {"root": HERE},
 }
 

@@ -1,0 +1,112 @@
+"""Count exactly what each activated extension adds to a request.
+
+Knows: the extensions of steps 04 and 05, a hello, the exact counts.
+Does not know: how a count is taken, how long anything lasts.
+
+    python -m workshop.bench.budgets       write docs/results/budgets.json
+
+The request is a hello that asks for nothing else: it has no Origin, no
+Cookie and accepts no encoding. So it concerns only those extensions that
+every request concerns; what the others add is what their question costs,
+whether this request is theirs.
+"""
+
+import functools
+import json
+import os
+import platform
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workshop.bench import Case, results
+from workshop.bench.arms import extended, extensions_of
+from workshop.bench.counts import count
+from workshop.errors import PASS
+from workshop.hashes import sources
+from workshop.steps import find
+
+PATH = results.RESULTS / "budgets.json"
+STEPS = ("04", "05")
+HELLO = Case(
+    "hello",
+    b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    content=b'{"message":"Hello bench"}',
+)
+KEYS = ("bytecodes", "python_calls", "c_calls")
+# These have something to do for each request; all others only ask whether
+# they have.
+CONCERNED = {"logger", "rate_limit", "request_id", "security_headers"}
+ASKING = 2  # Python calls at most
+
+Cost = dict[str, int]
+
+
+def counted(folder: Path, names: list[str]) -> Cost:
+    """Return what a hello costs with these extensions."""
+    arm = extended("", folder, HELLO, names)
+    found, _ = count(folder, HELLO, arm.program, arm.env)
+    return {key: asdict(found)[key] for key in KEYS}
+
+
+def budgets(word: str) -> dict[str, Any]:
+    """Return what a hello costs with none, and what extensions add.
+
+    One that is `alone` may also end a shortcut for apps without listeners;
+    what it adds `beside` all others is its own.
+    """
+    folder = find(word).folder
+    every = extensions_of(folder)
+    groups = [[], every, *([name] for name in every)]
+    groups += [[other for other in every if other != name] for name in every]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        costs = list(pool.map(functools.partial(counted, folder), groups))
+    none, together, *others = costs
+    alone, without = others[: len(every)], others[len(every) :]
+    return {
+        "none": none,
+        "all": more(together, none),
+        "alone": {n: more(c, none) for n, c in zip(every, alone, strict=True)},
+        "beside": {
+            n: more(together, c) for n, c in zip(every, without, strict=True)
+        },
+    }
+
+
+def more(cost: Cost, than: Cost) -> Cost:
+    """Return what one costs more than the other."""
+    return {key: cost[key] - than[key] for key in KEYS}
+
+
+def dear(added: Mapping[str, Cost]) -> dict[str, int]:
+    """Return those that ask too much of a request that is not theirs."""
+    return {
+        name: cost["python_calls"]
+        for name, cost in added.items()
+        if name not in CONCERNED and cost["python_calls"] > ASKING
+    }
+
+
+def python() -> str:
+    """Return the version of Python as far as counts depend on it."""
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+def main() -> int:
+    """Write the committed result."""
+    found = {
+        "what": "What extensions add to a hello; none: what that costs.",
+        "command": "python -m workshop.bench.budgets",
+        "python": python(),
+        "sources": {word: sources(find(word).folder) for word in STEPS},
+        "budgets": {word: budgets(word) for word in STEPS},
+    }
+    text = json.dumps(found, indent=1)
+    PATH.write_text(text + "\n", "utf-8", newline="\n")
+    return PASS
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
