@@ -13,6 +13,7 @@ from workshop.diffs import (
     compare_lines,
     patch,
     revert,
+    staged,
 )
 from workshop.steps import all_steps
 from workshop.views import pairs
@@ -203,6 +204,30 @@ def test_side_by_side_sets_what_goes_beside_what_comes():
 # The steps
 
 
+def test_extensions_that_are_not_on_stage_are_only_named():
+    read, named = staged(compare(STEPS[2].folder, STEPS[3].folder))
+
+    shown = [
+        f"extensions/{n}.py" for n in STEPS[3].data["stage"]["extensions"]
+    ]
+    paths = [one.path for one in read]
+    assert [path for path in paths if path in shown] == sorted(shown)
+    assert "extensions/traceback.py" in [one.path for one in named]
+    assert "extensions/traceback.py" not in paths
+
+
+def test_extension_that_changes_is_read_though_it_is_not_on_stage(tmp_path):
+    old = files(tmp_path / "old", extensions__traceback="a = 1\n")
+    new = files(tmp_path / "new", extensions__traceback="a = 2\n")
+
+    read, named = staged(compare(old, new))
+
+    assert ([one.path for one in read], named) == (
+        ["extensions/traceback.py"],
+        [],
+    )
+
+
 @EACH_PAIR
 def test_hunks_of_a_step_lead_from_the_one_before_to_it(old, new):
     for one in compare(old.folder, new.folder):
@@ -231,7 +256,7 @@ def test_patches_in_order_lead_from_the_first_step_to_the_last(tmp_path):
 
 @EACH_PAIR
 def test_diff_of_a_step_is_within_its_budget(old, new):
-    found = compare(old.folder, new.folder)
+    found, _ = staged(compare(old.folder, new.folder))
     used = {
         "added": sum(one.added for one in found),
         "removed": sum(one.removed for one in found),
@@ -244,7 +269,7 @@ def test_diff_of_a_step_is_within_its_budget(old, new):
 
 @EACH_PAIR
 def test_budget_of_a_step_is_no_blank_cheque(old, new):
-    found = compare(old.folder, new.folder)
+    found, _ = staged(compare(old.folder, new.folder))
     added = sum(one.added for one in found)
 
     assert new.data["budget"]["added"] <= added * 1.25

@@ -264,13 +264,14 @@ def diff(
     ] = False,
     whole: Annotated[
         bool,
-        typer.Option("--all", help="Tests, bench.py and cards as well."),
+        typer.Option("--all", help="Every file, also those only named."),
     ] = False,
 ) -> int:
     """Show what changes from one step to another.
 
-    The code alone: app.py, rooms and extensions. What is printed to a file
-    is a patch that `patch -p1` and `git apply` take.
+    The code alone: app.py, rooms, and the extensions that are shown on
+    stage; the others are named. What is printed to a file is a patch that
+    `patch -p1` and `git apply` take.
     """
     from workshop import diffs, serving
 
@@ -283,8 +284,9 @@ def diff(
             "--stat, --side-by-side and --hunks are three ways to see a"
             " diff: give one of them."
         )
-    found = diffs.compare(before, after, whole)
-    if not found:
+    every = diffs.compare(before, after, whole)
+    found, named = (every, []) if whole else diffs.staged(every)
+    if not found and not named:
         say(f"{old} and {new} have the same code.")
     elif stat:
         views.stat(found)
@@ -294,6 +296,8 @@ def diff(
         views.hunks(found)
     else:
         views.patch(found)
+    if named:
+        views.named(named)
     return PASS
 
 

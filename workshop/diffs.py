@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from workshop.steps import all_steps
+
 Kind = Literal[" ", "-", "+"]
 ORDER = (
     "app",
@@ -121,6 +123,26 @@ def compare(old: Path, new: Path, whole: bool = False) -> list[FileDiff]:
         count += len(one.hunks)
         found.append(one)
     return found
+
+
+def staged(
+    found: Iterable[FileDiff],
+) -> tuple[list[FileDiff], list[FileDiff]]:
+    """Return what is read on stage, and the extensions that are only named.
+
+    They are new, whole, and not in the `extensions` of a stage.
+    """
+    shown = {
+        f"extensions/{name}.py"
+        for step in all_steps()
+        for name in ("__init__", *step.data["stage"].get("extensions", ()))
+    }
+    read: list[FileDiff] = []
+    named: list[FileDiff] = []
+    for one in found:
+        new = one.word == "new" and one.path.startswith("extensions/")
+        (named if new and one.path not in shown else read).append(one)
+    return read, named
 
 
 def compare_lines(

@@ -86,6 +86,12 @@ def complain(sentence: str) -> None:
     errors.print(Text(sentence, "red"))
 
 
+def remark(sentence: str) -> None:
+    """Say something beside the result, so that a file does not get it."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors.print(Text(sentence, "dim"))
+
+
 def say(sentence: str, style: str = "") -> None:
     """Print a sentence; nothing in it is markup."""
     console().print(Text(sentence, style))

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workshop.errors import FAIL, PASS
-from workshop.screen import console, say, table, word
+from workshop.screen import console, remark, say, table, word
 from workshop.steps import Step, core_lines
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ def patch(found: Sequence["FileDiff"]) -> None:
         head = line.startswith(("--- ", "+++ "))
         style = "bold" if head else COLOURS.get(line[:1], "")
         show(line, style)
+
+
+def named(found: Sequence["FileDiff"]) -> None:
+    """Name the extensions that are not shown, where no patch is read."""
+    names = ", ".join(Path(one.path).stem for one in found)
+    remark(f"New, too, and shown by --all: {names}.")
 
 
 def show(line: str, style: str) -> None:

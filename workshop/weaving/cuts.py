@@ -201,7 +201,8 @@ def program(folder: Path) -> dict[str, str]:
 def side_by_side(old: Path, new: Path) -> str:
     """Return all that changed between two steps: old left, new right."""
     parts = []
-    for file in diffs.compare(old, new):
+    read, named = diffs.staged(diffs.compare(old, new))
+    for file in read:
         before, after = (
             "\n".join(lines or []) for lines in (file.old, file.new)
         )
@@ -211,6 +212,9 @@ def side_by_side(old: Path, new: Path) -> str:
             text = (after or before).strip("\n")
             parts.append(f"## {file.path} ({file.word})")
             parts.append(fenced("python", file.path, text))
+    if named:
+        names = ", ".join(f"`{Path(one.path).stem}`" for one in named)
+        parts.append(f"## More extensions (new)\n\n{names}.")
     return "\n\n".join(parts)
 
 
