@@ -1,5 +1,6 @@
 """What the extension `forms` does, on the steps that have it."""
 
+import asyncio
 import sys
 
 import pytest
@@ -233,6 +234,26 @@ async def test_forms_keep_no_folder_and_no_control_in_a_filename(
     assert (answer.status, answer.content.decode()) == (200, kept)
 
 
+async def test_forms_bring_files_of_a_class_of_the_app(step, post):
+    module = step.modules["extensions.forms"]
+
+    class Files(module.Files):
+        def names(self):
+            return sorted(self)
+
+    app = step.Pico()
+    app.Files = Files
+    module.forms(app)
+
+    @app.route("/", methods=["POST"])
+    async def index(request, response):
+        response.json = request.files.names()
+
+    answer = await post(app, form(part("b", b"", "b"), part("a", b"", "a")))
+
+    assert answer.content == b'["a","b"]'
+
+
 # Files end
 
 
@@ -277,6 +298,8 @@ async def test_forms_close_their_files_when_the_client_leaves(
         b"more",
         leave=True,
     )
+    # A thread that writes still ends its piece.
+    await asyncio.get_running_loop().shutdown_default_executor()
 
     assert [file.closed for file in opened] == [True]
 
@@ -454,6 +477,7 @@ class Sent:
 async def calls(step, content):
     """Return how many calls it takes to read a form, and what is held."""
     module, number = step.modules["extensions.forms"], 0
+    app = forms_app(step)
 
     def count(frame, event, argument):
         nonlocal number
@@ -461,7 +485,7 @@ async def calls(step, content):
 
     sys.setprofile(count)
     try:
-        await module.Form(2**20).read(Sent(content), 2**20, {})
+        await module.Form(app, 2**20).read(Sent(content), 2**20, {})
     except module.MultipartError:
         pass
     finally:

@@ -42,13 +42,13 @@ def forms(app, max_content=32 * 2**20, max_file=16 * 2**20, max_parts=100):
 
     class Request(app.Request):
         # None but those that a form brings.
-        files = cached_property(lambda self: Files(""))
+        files = cached_property(lambda self: app.Files(""))
 
         async def load_body(self):
             """Read the whole content, and a form part by part."""
             if self.content_type != MULTIPART:
                 return await super().load_body()
-            form = Form(self.max_content)
+            form = Form(app, self.max_content)
             try:
                 await form.read(self, max_content, limits)
             except MultipartError as error:
@@ -61,6 +61,7 @@ def forms(app, max_content=32 * 2**20, max_file=16 * 2**20, max_parts=100):
             return self.content
 
     app.Request = Request
+    app.Files = getattr(app, "Files", Files)  # or those of a subclass
 
 
 def refusal(error):
@@ -107,8 +108,8 @@ class Upload:
 class Form:
     """The parts of one form, as they come."""
 
-    def __init__(self, max_fields):
-        self.fields, self.files = Query(""), Files("")
+    def __init__(self, app, max_fields):
+        self.fields, self.files = app.Form(""), app.Files("")
         self.room = max_fields  # bytes that fields may still have
         self.complete = False
 

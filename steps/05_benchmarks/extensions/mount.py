@@ -1,0 +1,64 @@
+"""Put an application below a path of another one.
+
+Knows: two apps, request, response; paths.
+Does not know: the connection; what the inner app does.
+"""
+
+from contextlib import contextmanager
+from functools import cache
+from http import HTTPMethod
+from urllib.parse import quote
+
+METHODS = sorted(set(HTTPMethod) - {HTTPMethod.CONNECT, HTTPMethod.TRACE})
+
+SAFE = "/:@!$&'()*+,;=~"  # what a path may hold as it is (RFC 3986, 3.3)
+
+
+def mount(app, prefix, other):
+    """Let another app answer what is below a prefix.
+
+    Its routes, hooks and errors are its own; the hooks of the outer app
+    frame them. ValueError for a prefix with a placeholder.
+    """
+    prefix = prefix.rstrip("/")
+    if not (prefix + "/").startswith("/") or "{" in prefix:
+        raise ValueError(f"{prefix!r} is no prefix: it looks like /api.")
+    app.listen("startup")(other.startup)
+    app.listen("shutdown")(other.shutdown)
+
+    async def enter(request, response, path=""):
+        with inside(request, other, path):
+            inner = await other.answer(request)
+        response.status, response.body = inner.status, inner.body
+        response.headers.update(inner.headers)
+        response.cookies.update(inner.cookies)
+
+    for path in (prefix, prefix + "/", prefix + "/{path:path}"):
+        if path:  # The inner app says what it reads of the content.
+            app.route(path, METHODS, lazy_body=True)(enter)
+
+
+@contextmanager
+def inside(request, app, path):
+    """Let a request look as if it had been sent to the inner app."""
+    outside = request.app, request.url, request.path, request.route
+    kind, question = type(request), request.url.find("?")
+    query = request.url[question:] if question >= 0 else ""
+    request.__class__ = both(app.Request, kind)
+    request.app, request.path = app, "/" + path
+    request.url = quote(request.path, SAFE) + query
+    try:
+        yield
+    finally:
+        request.__class__ = kind
+        request.app, request.url, request.path, request.route = outside
+
+
+@cache
+def both(inner, outer):
+    """Return a class of requests with what extensions added to each app."""
+    if issubclass(outer, inner):
+        return outer
+    if issubclass(inner, outer):
+        return inner
+    return type("Request", (inner, outer), {})
