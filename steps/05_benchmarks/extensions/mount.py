@@ -5,7 +5,6 @@ Does not know: the connection; what the inner app does.
 """
 
 from contextlib import contextmanager
-from functools import cache
 from http import HTTPMethod
 from urllib.parse import quote
 
@@ -26,8 +25,13 @@ def mount(app, prefix, other):
     app.listen("startup")(other.startup)
     app.listen("shutdown")(other.shutdown)
 
+    kinds = {}  # of requests inside, by what they are outside
+
     async def enter(request, response, path=""):
-        with inside(request, other, path):
+        kind = type(request)
+        if kind not in kinds:
+            kinds[kind] = both(other.Request, kind)
+        with inside(request, other, path, kinds[kind]):
             inner = await other.answer(request)
         response.status, response.body = inner.status, inner.body
         response.headers.update(inner.headers)
@@ -39,22 +43,20 @@ def mount(app, prefix, other):
 
 
 @contextmanager
-def inside(request, app, path):
+def inside(request, app, path, kind):
     """Let a request look as if it had been sent to the inner app."""
     outside = request.app, request.url, request.path, request.route
-    kind, question = type(request), request.url.find("?")
-    query = request.url[question:] if question >= 0 else ""
-    request.__class__ = both(app.Request, kind)
+    outer_kind, request.__class__ = type(request), kind
+    _, question, query = request.url.partition("?")
     request.app, request.path = app, "/" + path
-    request.url = quote(request.path, SAFE) + query
+    request.url = quote(request.path, SAFE) + question + query
     try:
         yield
     finally:
-        request.__class__ = kind
+        request.__class__ = outer_kind
         request.app, request.url, request.path, request.route = outside
 
 
-@cache
 def both(inner, outer):
     """Return a class of requests with what extensions added to each app."""
     if issubclass(outer, inner):
