@@ -52,6 +52,13 @@ def read_headers(fields):
     return headers
 
 
+def running_on_trio():
+    try:
+        return not asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+
+
 class Source:
     """Where content comes from, and the news that the client has left."""
 
@@ -82,11 +89,9 @@ class Source:
 
     async def watched(self, work):
         """Await the answer, but no longer than the client does."""
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:
+        if running_on_trio():
             return await self.watched_by_trio(work)
-        watchers = []
+        task, watchers = asyncio.current_task(), []
         self.watch = lambda: watchers.append(
             asyncio.ensure_future(self.see(task.cancel))
         )
