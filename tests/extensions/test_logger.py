@@ -1,25 +1,46 @@
 """What the extension `logger` does, on the steps that have it."""
 
+import asyncio
 import io
+import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 pytestmark = pytest.mark.steps("04", "05")
 
-TIME = re.compile(r" \d+\.\d{3} ms$", re.M)
+WHEN = re.compile(r"\[\d\d/[A-Z][a-z]{2}/\d{4}(:\d\d){3} \+0000\]")
 
 
-def logging_app(step):
+def logging_app(step, **options):
     """Return an app that logs, and the stream that it logs to."""
     app, stream = step.Pico(), io.StringIO()
-    step.modules["extensions.logger"].logger(app, stream)
+    step.modules["extensions.logger"].logger(app, stream=stream, **options)
     return app, stream
 
 
 def lines(stream):
-    """Return the lines of a log; how long it took is cut off."""
-    return TIME.sub("", stream.getvalue()).splitlines()
+    """Return the lines of a log, without their dates."""
+    return WHEN.sub("[]", stream.getvalue()).splitlines()
+
+
+class Recorder(io.StringIO):
+    """A stream that knows what each write brought."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+
+    def write(self, text):
+        self.writes.append(text)
+
+
+class Full(io.StringIO):
+    """A stream to a disk that has no room."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
 
 
 async def test_logger_writes_a_line_for_each_answer(step, fetch):
@@ -27,7 +48,7 @@ async def test_logger_writes_a_line_for_each_answer(step, fetch):
 
     @app.route("/")
     async def index(request, response):
-        pass
+        response.body = b"ada"
 
     @app.route("/raise")
     async def fail(request, response):
@@ -43,20 +64,138 @@ async def test_logger_writes_a_line_for_each_answer(step, fetch):
         await fetch(app, path, method=method)
 
     assert lines(stream) == [
-        "GET '/?page=2' 200",
-        "HEAD '/' 200",
-        "POST '/' 405",
-        "GET '/nowhere' 404",
-        "GET '/raise' 500",
+        '127.0.0.1 - - [] "GET /?page=2 HTTP/1.1" 200 3',
+        '127.0.0.1 - - [] "HEAD / HTTP/1.1" 200 -',
+        '127.0.0.1 - - [] "POST / HTTP/1.1" 405 18',
+        '127.0.0.1 - - [] "GET /nowhere HTTP/1.1" 404 9',
+        '127.0.0.1 - - [] "GET /raise HTTP/1.1" 500 21',
     ]
 
 
-async def test_logger_says_how_long_it_took(step, fetch):
-    app, stream = logging_app(step)
+async def test_logger_writes_json(step, fetch):
+    app, stream = logging_app(step, format="json")
+
+    @app.route("/", methods=["POST"])
+    async def index(request, response):
+        response.body = "né"
+
+    before = datetime.now(UTC).replace(microsecond=0)
+    await fetch(app, "/?a=1", method="POST")
+
+    line = json.loads(stream.getvalue())
+    when = datetime.fromisoformat(line.pop("time"))
+    assert before <= when <= datetime.now(UTC)
+    assert line.pop("milliseconds") > 0
+    assert line == {
+        "client": "127.0.0.1",
+        "method": "POST",
+        "target": "/?a=1",
+        "version": "1.1",
+        "status": 200,
+        "size": 3,
+    }
+
+
+async def test_logger_does_not_know_the_size_of_a_stream(step, fetch):
+    async def pieces():
+        yield b"hello"
+
+    sizes = []
+    for form in ("common", "json"):
+        app, stream = logging_app(step, format=form)
+
+        @app.route("/")
+        async def index(request, response):
+            response.body = pieces()
+
+        await fetch(app, "/")
+        sizes.append(stream.getvalue())
+
+    assert sizes[0].endswith(' HTTP/1.1" 200 -\n')
+    assert json.loads(sizes[1])["size"] is None
+
+
+def test_logger_refuses_an_unknown_format(step):
+    with pytest.raises(KeyError, match="combined"):
+        logging_app(step, format="combined")
+
+
+async def test_logger_writes_the_lines_of_a_moment_at_once(step):
+    app, stream = step.Pico(), Recorder()
+    step.modules["extensions.logger"].logger(app, stream=stream)
+    request = step.Request(app, "GET", "/", "1.1", {})
+
+    for _ in range(5):
+        await app.hook("response", request, step.Response(app))
+    await app.shutdown()
+
+    (written,) = stream.writes
+    assert written.count("\n") == 5
+
+
+async def test_logger_does_not_wait_for_the_end(step):
+    """No request is served: a response is told, and the loop goes on."""
+    app, stream = step.Pico(), Recorder()
+    module = step.modules["extensions.logger"]
+    module.logger(app, stream=stream)
+    module.DELAY, flushed = 0, asyncio.Event()
+    stream.flush = flushed.set
+    request = step.Request(app, "GET", "/", "1.1", {})
+
+    await app.hook("response", request, step.Response(app))
+    before = list(stream.writes)
+    await flushed.wait()
+
+    assert before == []
+    assert (
+        WHEN.sub("[]", *stream.writes) == '- - - [] "GET / HTTP/1.1" 200 -\n'
+    )
+
+
+async def test_logger_keeps_no_more_than_many_lines(step):
+    app, stream = step.Pico(), Recorder()
+    module = step.modules["extensions.logger"]
+    module.MANY = 3
+    module.logger(app, stream=stream)
+    request = step.Request(app, "GET", "/", "1.1", {})
+
+    for _ in range(7):
+        await app.hook("response", request, step.Response(app))
+
+    assert [text.count("\n") for text in stream.writes] == [3, 3]
+
+
+async def test_logger_that_cannot_write_says_so_and_goes_on(
+    step, fetch, caplog
+):
+    app = step.Pico()
+    module = step.modules["extensions.logger"]
+    module.MANY = 2
+    module.logger(app, stream=Full())
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = "hello"
+
+    contents = [(await fetch(app, "/")).content for _ in range(2)]
+
+    assert contents == [b"hello", b"hello"]
+    assert "No space left on device" in caplog.text
+
+
+async def test_logger_tells_time_of_what_a_login_refused(step, fetch):
+    app, stream = step.Pico(), io.StringIO()
+
+    @app.listen("headers")
+    def login(request, response):
+        raise step.messages.HttpError(401)
+
+    step.modules["extensions.logger"].logger(app, "json", stream)
 
     await fetch(app, "/")
 
-    assert re.fullmatch(r"GET '/' 404 \d+\.\d{3} ms\n", stream.getvalue())
+    line = json.loads(stream.getvalue())
+    assert (line["status"], line["milliseconds"] > 0) == (401, True)
 
 
 @pytest.mark.parametrize("cors_is_first", [True, False])
@@ -68,31 +207,41 @@ async def test_logger_sees_what_cors_answered_early(
     logger = step.modules["extensions.logger"].logger
     if cors_is_first:
         cors(app)
-        logger(app, stream)
+        logger(app, stream=stream)
     else:
-        logger(app, stream)
+        logger(app, stream=stream)
         cors(app)
 
     wanted = "access-control-request-method: GET"
     await fetch(app, "/", "origin: http://a", wanted, method="OPTIONS")
 
-    assert lines(stream) == ["OPTIONS '/' 204"]
+    assert lines(stream) == ['127.0.0.1 - - [] "OPTIONS / HTTP/1.1" 204 -']
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/a%0AGET%20/forged", "/a%0D", "/%1B[31m", "/%C2%9B31m", "/%E2%80%A8"],
-    ids=["LF", "CR", "ESC", "CSI", "line separator"],
+    ["/a\nGET /forged", "/a\r", "/\x1b[31m", "/\x9b31m", "/\u2028", '/" 200'],
+    ids=["LF", "CR", "ESC", "CSI", "line separator", "quotation mark"],
 )
-async def test_logger_lets_no_target_forge_a_line(step, fetch, path):
-    app, stream = logging_app(step)
+@pytest.mark.parametrize("form", ["common", "json"])
+async def test_logger_lets_no_target_forge_a_line(step, form, path):
+    """The parser refuses most of these: the log does not count on it."""
+    app, stream = logging_app(step, format=form)
+    request = step.Request(app, "GET", path, "1.1", {})
 
-    await fetch(app, path)
+    await app.hook("response", request, step.Response(app))
+    await app.shutdown()
 
-    (line,) = lines(stream)
+    (line,) = stream.getvalue().split("\n")[:-1]
     assert line.isascii()
     assert line.isprintable()
-    assert line.endswith(" 404")
+    asked = json.loads(line) if form == "json" else line.partition("] ")[2]
+    if form == "json":
+        assert asked["target"] == path
+    else:
+        told, end = json.JSONDecoder().raw_decode(asked)
+        assert told == f"GET {path} HTTP/1.1"
+        assert asked[end:] == " 200 -"
 
 
 async def test_logger_writes_to_stderr_unless_told(step, fetch, capsys):
@@ -102,5 +251,5 @@ async def test_logger_writes_to_stderr_unless_told(step, fetch, capsys):
     await fetch(app, "/")
 
     captured = capsys.readouterr()
-    assert captured.err.startswith("GET '/' 404 ")
+    assert captured.err.endswith('] "GET / HTTP/1.1" 404 9\n')
     assert captured.out == ""
