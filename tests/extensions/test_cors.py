@@ -9,6 +9,8 @@ ALLOW_ORIGIN = "access-control-allow-origin"
 ALLOW_METHODS = "access-control-allow-methods"
 ALLOW_HEADERS = "access-control-allow-headers"
 ALLOW_CREDENTIALS = "access-control-allow-credentials"
+MAX_AGE = "access-control-max-age"
+EXPOSE_HEADERS = "access-control-expose-headers"
 PREFLIGHT = ("origin: " + ORIGIN, "access-control-request-method: PUT")
 
 
@@ -143,10 +145,130 @@ async def test_cors_allows_credentials_to_the_one_origin(
     assert answer.field(ALLOW_CREDENTIALS) == allowed
 
 
-def test_cors_refuses_credentials_for_any_origin(step):
+@pytest.mark.parametrize("origin", ["*", "null", [ORIGIN, "*"], ["null"]])
+def test_cors_refuses_credentials_for_any_origin(step, origin):
     app = step.Pico()
 
-    with pytest.raises(ValueError, match="Credentials need one origin"):
-        step.modules["extensions.cors"].cors(app, credentials=True)
+    with pytest.raises(ValueError, match="Credentials need an origin"):
+        step.modules["extensions.cors"].cors(app, origin, credentials=True)
+
+    assert app.listeners == {}
+
+
+async def test_cors_tells_how_long_a_preflight_holds(step, fetch):
+    app = cors_app(step, max_age=0)
+
+    asked = await fetch(app, "/users", *PREFLIGHT, method="OPTIONS")
+    got = await fetch(app, "/users", f"origin: {ORIGIN}")
+
+    assert (asked.field(MAX_AGE), got.field(MAX_AGE)) == ("0", None)
+
+
+@pytest.mark.parametrize("options", [{}, {"origin": ORIGIN}])
+async def test_cors_tells_which_fields_may_be_read(step, fetch, options):
+    app = cors_app(step, expose_headers=["X-Drone", "ETag"], **options)
+
+    answer = await fetch(app, "/users", f"origin: {ORIGIN}")
+
+    assert answer.field(EXPOSE_HEADERS) == "X-Drone, ETag"
+
+
+async def test_cors_allows_nothing_to_the_preflight_of_a_stranger(step, fetch):
+    app = cors_app(step, origin="https://other.org", headers=["X-Drone"])
+
+    answer = await fetch(app, "/users", *PREFLIGHT, method="OPTIONS")
+
+    allowed = [n for n, _ in answer.fields if n.startswith("access-control")]
+    assert (answer.status, allowed) == (204, [])
+    assert answer.field("vary") == "Origin"
+
+
+async def test_cors_allows_a_preflight_what_it_allows_an_origin(step, fetch):
+    app = cors_app(step, origin=ORIGIN, credentials=True)
+
+    answer = await fetch(app, "/users", *PREFLIGHT, method="OPTIONS")
+
+    assert told(answer, ALLOW_ORIGIN, ALLOW_CREDENTIALS, "vary") == [
+        ORIGIN,
+        "true",
+        "Origin",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://example.org", True),
+        ("http://localhost:5173", True),
+        ("https://a.pico.example", True),
+        ("https://a.b.pico.example", True),
+        ("https://pico.example", False),
+        ("https://.pico.example", False),
+        ("https://evilpico.example", False),
+        ("https://a.pico.example.evil.com", False),
+        ("https://a.pico.example:444", False),
+        ("https://evil.com/.pico.example", False),
+        ("https://evil.com#.pico.example", False),
+        ("https://evil.com@a.pico.example", False),
+        ("https://apico_example", False),
+        ("http://a.pico.example", False),
+        ("http://localhost", False),
+        ("https://example.org, https://example.org", False),
+        ("null", False),
+        ("*", False),
+        ("", False),
+    ],
+)
+async def test_cors_allows_several_origins_and_their_subdomains(
+    step, fetch, origin, allowed
+):
+    origins = [ORIGIN, "http://localhost:5173", "https://*.pico.example"]
+    app = cors_app(step, origin=origins, credentials=True)
+
+    answer = await fetch(app, "/users", f"origin: {origin}")
+
+    assert told(answer, ALLOW_ORIGIN, ALLOW_CREDENTIALS, "vary") == [
+        origin if allowed else None,
+        "true" if allowed else None,
+        "Origin",
+    ]
+
+
+async def test_cors_allows_null_if_it_is_named(step, fetch):
+    app = cors_app(step, origin=[ORIGIN, "null"])
+
+    answer = await fetch(app, "/users", "origin: null")
+
+    assert told(answer, ALLOW_ORIGIN, ALLOW_CREDENTIALS) == ["null", None]
+
+
+async def test_cors_does_not_vary_where_anybody_may_ask(step, fetch):
+    app = cors_app(step)
+
+    alone = await fetch(app, "/users")
+    asked = await fetch(app, "/users", f"origin: {ORIGIN}")
+
+    assert told(alone, ALLOW_ORIGIN, "vary") == ["*", None]
+    assert told(asked, ALLOW_ORIGIN, "vary") == ["*", None]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://example.org/",
+        "example.org",
+        "https://*",
+        "https://*example.org",
+        "https://a.*.org",
+        "https://Example.org",
+        "*://example.org",
+        "",
+    ],
+)
+def test_cors_refuses_what_is_no_origin(step, origin):
+    app = step.Pico()
+
+    with pytest.raises(ValueError, match="is no origin"):
+        step.modules["extensions.cors"].cors(app, origin)
 
     assert app.listeners == {}

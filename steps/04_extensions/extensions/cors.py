@@ -4,41 +4,95 @@ Knows: app, request, response; the CORS protocol.
 Does not know: the connection.
 """
 
+import re
+
 from pico import allow_field
 
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\*\.)?[a-z0-9._:\[\]-]+")
+ANYBODY = {"access-control-allow-origin": "*"}
+SUBDOMAINS = r"([a-z0-9_-]+\.)+"
 
-def cors(app, origin="*", methods=(), headers=(), credentials=False):
-    """Allow an origin, or any: `cors(app, origin="https://example.org")`.
 
-    ValueError for credentials with `*`: any site could act as the user.
+def cors(
+    app,
+    origin="*",
+    methods=(),
+    headers=(),
+    credentials=False,
+    max_age=5,
+    expose_headers=(),
+):
+    """Allow any origin, or one, or several, or `https://*.example.org`.
+
+    A browser need not ask again for `max_age` seconds. Methods are those
+    of each path, if none are named.
     """
-    if origin == "*" and credentials:
-        raise ValueError("Credentials need one origin: name it.")
+    origins = listed(origin, credentials)
+    known = re.compile("|".join(map(pattern, origins))).fullmatch
+    asked = fields(
+        allow_methods=methods, allow_headers=headers, max_age=[max_age]
+    )
+    told = fields(
+        expose_headers=expose_headers,
+        allow_credentials=["true"] if credentials else [],
+    )
 
     @app.listen("headers")
     def preflight(request, response):
-        wanted = request.headers.get("access-control-request-method")
-        if request.method != "OPTIONS" or not wanted:
+        if request.method != "OPTIONS":
             return False
-        # No method is empty: all that the path allows comes back.
-        _, _, allowed = app.router.match("", request.path)
-        allow = ", ".join(methods) or allow_field(allowed)
+        if "access-control-request-method" not in request.headers:
+            return False
         response.status = 204
-        response.headers["access-control-allow-methods"] = allow
-        if headers:
-            allow = ", ".join(headers)
-            response.headers["access-control-allow-headers"] = allow
+        if known(request.origin):
+            # No method is empty: all that the path allows comes back.
+            _, _, allowed = app.router.match("", request.path)
+            every = fields(allow_methods=[allow_field(allowed)])
+            response.headers.update(every | asked)
         return True
 
     @app.listen("response")
     def allow(request, response):
-        if origin == "*":
-            response.headers["access-control-allow-origin"] = "*"
+        # Methods of dict itself, as the names are in lower case: most
+        # requests have no origin, and pay for this all the same.
+        if "*" in origins:
+            dict.update(response.headers, ANYBODY | told)
             return
         # What is answered depends on who asks: caches must know.
-        vary = response.headers.get("vary")
-        response.headers["vary"] = f"{vary}, Origin" if vary else "Origin"
-        if request.origin == origin:
-            response.headers["access-control-allow-origin"] = origin
-            if credentials:
-                response.headers["access-control-allow-credentials"] = "true"
+        vary = dict.get(response.headers, "vary")
+        vary = f"{vary}, Origin" if vary else "Origin"
+        dict.update(response.headers, vary=vary)
+        origin = dict.get(request.headers, "origin", "")
+        if known(origin):
+            response.headers.update(fields(allow_origin=[origin]) | told)
+
+
+def listed(origin, credentials):
+    """Return all origins; ValueError if any site would get credentials,
+    and so could act as the user."""
+    origins = [origin] if isinstance(origin, str) else list(origin)
+    if credentials and not {"*", "null"}.isdisjoint(origins):
+        raise ValueError("Credentials need an origin with a name.")
+    return origins
+
+
+def pattern(origin):
+    """Return the regex of an origin; ValueError if it is none."""
+    if origin == "*":
+        return ".*"
+    if origin != "null" and not ORIGIN.fullmatch(origin):
+        raise ValueError(f"{origin!r} is no origin: https://example.org is.")
+    return re.escape(origin).replace(r"\*\.", SUBDOMAINS)
+
+
+def fields(**lists):
+    """Return the fields of CORS that have something to say.
+
+    >>> fields(allow_methods=["GET", "PUT"], allow_headers=[])
+    {'access-control-allow-methods': 'GET, PUT'}
+    """
+    return {
+        f"access-control-{name.replace('_', '-')}": ", ".join(map(str, values))
+        for name, values in lists.items()
+        if values
+    }
