@@ -1,0 +1,34 @@
+"""Ask browsers to be careful with what we answer (owasp.org/headers).
+
+Knows: response; the fields that browsers obey.
+Does not know: the connection; what a page needs.
+"""
+
+
+def security_headers(
+    app,
+    frame="DENY",
+    referrer="strict-origin-when-cross-origin",
+    policy=None,
+    hsts=None,
+):
+    """Add fields to each answer, unless a handler has set them itself.
+
+    `policy` is a Content-Security-Policy. `hsts` is for how many seconds
+    only TLS will do; browsers remember it, so it is off unless told. What
+    is None is not sent.
+    """
+    fields = {
+        "x-content-type-options": "nosniff",
+        "x-frame-options": frame,
+        "referrer-policy": referrer,
+        "content-security-policy": policy,
+    }
+    if hsts is not None:
+        fields["strict-transport-security"] = f"max-age={hsts}"
+    fields = {name: value for name, value in fields.items() if value}
+
+    @app.listen("response")
+    def protect(request, response):
+        # The names are in lower case: dict itself does, for all at once.
+        dict.update(response.headers, fields | response.headers)
