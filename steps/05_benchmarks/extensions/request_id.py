@@ -1,0 +1,36 @@
+"""Give each request a name, to find it again in logs.
+
+Knows: app, request, response.
+Does not know: the connection; who reads a log.
+"""
+
+import re
+from random import getrandbits
+
+FIELD = "x-request-id"
+SAFE = re.compile(r"[\w.-]{1,64}", re.A)  # nothing that a log must quote
+
+
+def request_id(app):
+    """Put an id in `request["id"]`, and on the answer as X-Request-ID.
+
+    A proxy in front may have given one; if it is safe, we keep it.
+    """
+
+    def name(request, response):
+        given = request.headers.get(FIELD, "")
+        request["id"] = given if SAFE.fullmatch(given) else new_id()
+
+    # First of all: whoever answers or logs finds it.
+    app.listeners.setdefault("headers", []).insert(0, name)
+
+    @app.listen("response")
+    def tell(request, response):
+        if "id" not in request.data:  # what failed before the first hook
+            name(request, response)
+        response.headers[FIELD] = request["id"]
+
+
+def new_id():
+    """Return 32 hexadecimal digits: unique, and no secret."""
+    return f"{getrandbits(128):032x}"
