@@ -146,6 +146,27 @@ async def test_sessions_forget_a_client_whose_session_is_replaced(
     assert "Max-Age=0" in answer.field("set-cookie")
 
 
+async def test_sessions_set_no_cookie_for_a_session_of_nothing(step, fetch):
+    app = sessions_app(step)
+
+    @app.route("/none")
+    async def none(request, response):
+        request["session"] = None
+
+    answer = await fetch(app, "/none")
+
+    assert (answer.status, answer.field("set-cookie")) == (200, None)
+
+
+async def test_sessions_remember_a_client_by_a_cookie_of_any_name(step, fetch):
+    app = sessions_app(step, cookie="visitor")
+
+    first = await fetch(app, "/count")
+    second = await fetch(app, "/count", cookie_of(first))
+
+    assert second.content == b'{"count":2}'
+
+
 async def test_sessions_leave_the_rest_of_a_request_alone(step, fetch):
     app = sessions_app(step)
 

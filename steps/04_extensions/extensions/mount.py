@@ -9,7 +9,6 @@ from http import HTTPMethod
 from urllib.parse import quote
 
 METHODS = sorted(set(HTTPMethod) - {HTTPMethod.CONNECT, HTTPMethod.TRACE})
-
 SAFE = "/:@!$&'()*+,;=~"  # what a path may hold as it is (RFC 3986, 3.3)
 
 
@@ -24,7 +23,6 @@ def mount(app, prefix, other):
         raise ValueError(f"{prefix!r} is no prefix: it looks like /api.")
     app.listen("startup")(other.startup)
     app.listen("shutdown")(other.shutdown)
-
     kinds = {}  # of requests inside, by what they are outside
 
     async def enter(request, response, path=""):
@@ -61,6 +59,4 @@ def both(inner, outer):
     """Return a class of requests with what extensions added to each app."""
     if issubclass(outer, inner):
         return outer
-    if issubclass(inner, outer):
-        return inner
     return type("Request", (inner, outer), {})
