@@ -135,4 +135,4 @@ def test_errors_refuse_what_no_request_is_answered_with(step, kind):
     _, error_handler = failing_app(step)
 
     with pytest.raises(TypeError, match=f"{kind.__name__} is never answered"):
-        error_handler(kind)(tell("never"))
+        error_handler(kind)

@@ -7,7 +7,6 @@ Does not know: the connection, but for its address; who a client is.
 import math
 import time
 from collections import OrderedDict
-from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from messages import HttpError
@@ -85,7 +84,6 @@ def parsed(address):
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@lru_cache(maxsize=1000)
 def network(address):
     """Return the /64 that an IPv6 client has all addresses of.
 

@@ -12,24 +12,30 @@ def errors(app):
     which changes the answer. Of several the one nearest to the class of
     the exception is called, HttpError and its subclasses included.
     """
-    handlers = {}
+    handlers = Handlers()
+    app.listen("error")(handlers.handle)
+    app.error_handler = handlers.register
+    return handlers.register
 
-    def error_handler(*classes):
-        def register(handler):
-            for each in classes:
-                if not issubclass(each, Exception):
-                    raise TypeError(f"{each.__name__} is never answered.")
-                handlers[each] = handler
+
+class Handlers(dict):
+    """The handlers of errors, by the class of exceptions they are for."""
+
+    def register(self, *classes):
+        """Register the decorated handler for exceptions of some classes."""
+        for each in classes:
+            if not issubclass(each, Exception):
+                raise TypeError(f"{each.__name__} is never answered.")
+
+        def decorate(handler):
+            self.update(dict.fromkeys(classes, handler))
             return handler
 
-        return register
+        return decorate
 
-    @app.listen("error")
-    def handle(request, response, error):
+    def handle(self, request, response, error):
+        """Call the handler of the nearest class, if there is one."""
         for each in type(error).__mro__:
-            if each in handlers:
-                return handlers[each](request, response, error)
+            if each in self:
+                return self[each](request, response, error)
         return None
-
-    app.error_handler = error_handler
-    return error_handler
