@@ -26,6 +26,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
         "prefix": "/other",
         "other": importlib.import_module("pico").Pico(),
     },
+    "rate_limit": {"limit": 10**9},  # We ask more than anybody may.
     "static": {"root": HERE},
 }
 
