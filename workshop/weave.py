@@ -104,6 +104,8 @@ ALONE: Mapping[str, Callable[[], str]] = {
     "cli": reference.cli,
     "schema": reference.schema,
     "bench-list": reference.experiments,
+    "extension-list": reference.extensions,
+    "asyncio-only": reference.asyncio_only,
 }
 
 

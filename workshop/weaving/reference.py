@@ -1,19 +1,24 @@
 """Write reference pages from what they describe.
 
-Knows: the commands of the CLI, the schema of results, the experiments.
+Knows: the commands of the CLI, the schema of results, the experiments, the
+extensions.
 Does not know: mkdocs.
 """
 
+import ast
 import importlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.testing import CliRunner
 
-from workshop.bench import experiment, results
+from workshop.bench import budgets, experiment, results
+from workshop.bench.arms import is_extension
 from workshop.errors import WorkshopError
+from workshop.steps import ROOT, find
 
 
 def cli() -> str:
@@ -106,3 +111,58 @@ def experiments() -> str:
         f"- `{name}`: {experiment.find(name).QUESTION}"
         for name in experiment.names()
     )
+
+
+def extensions() -> str:
+    """Return a table of all extensions: what for, and at which price."""
+    recorded = json.loads(budgets.PATH.read_text("utf-8"))["budgets"]
+    rows = [
+        "| extension | what it does | Python calls | bytecodes |",
+        "|---|---|---:|---:|",
+    ]
+    for path in all_extensions():
+        cost = recorded[budgets.STEPS[-1]]["beside"].get(path.stem, {})
+        price = [str(cost.get(k, "-")) for k in ("python_calls", "bytecodes")]
+        rows.append(
+            f"| {' | '.join([linked(path), sentence(path), *price])} |"
+        )
+    return "\n".join(rows)
+
+
+def all_extensions() -> list[Path]:
+    """Return the files of all extensions, without those that help them."""
+    folder = find(budgets.STEPS[-1]).folder / "extensions"
+    return [p for p in sorted(folder.glob("[!_]*.py")) if is_extension(p)]
+
+
+def linked(path: Path) -> str:
+    """Return the name of an extension, which leads to its page."""
+    page = ROOT / "docs" / "extensions" / f"{path.stem}.md"
+    name = f"`{path.stem}`"
+    return f"[{name}](../extensions/{page.name})" if page.is_file() else name
+
+
+def sentence(path: Path) -> str:
+    """Return the first sentence of a module."""
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return text.partition("\n\n")[0].replace("\n", " ")
+
+
+def asyncio_only() -> str:
+    """Return the extensions that import asyncio."""
+    return "\n".join(
+        f"- {linked(path)}"
+        for path in all_extensions()
+        if "asyncio" in imports(path)
+    )
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a module imports at its top."""
+    found = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
