@@ -1,0 +1,165 @@
+"""Turn a request into events for an ASGI application, and back.
+
+Knows: request, response; the events of one exchange.
+Does not know: routes, lifespan; sockets.
+"""
+
+import asyncio
+import logging
+from functools import cached_property
+
+logger = logging.getLogger("pico")
+
+ASGI = {"version": "3.0", "spec_version": "2.4"}
+
+
+class Cookie(str):
+    """A cookie that is rendered already."""
+
+    OutputString = str.__str__
+
+
+class Exchange:
+    """One request, and the application's events that answer it.
+
+    The application waits until a piece is taken: it is never more than one
+    ahead of a client that reads slowly.
+    """
+
+    def __init__(self, request):
+        self.request = request
+        self.events = asyncio.Queue(1)
+        self.start = self.read = self.whole = self.mute = False
+        self.over = asyncio.Event()  # The client has all, or has left.
+        self.task = asyncio.current_task()
+        self.task.add_done_callback(self.end)
+
+    # In the application's task.
+
+    async def run(self, application, state):
+        """Run the application, which may go on behind its answer."""
+        scope = {**self.scope, "state": state}
+        try:
+            await application(scope, self.receive, self.send)
+            if not self.whole:
+                raise RuntimeError("The application gave no whole answer.")
+        except Exception as error:
+            if self.whole:
+                logger.error("Behind an answer it failed", exc_info=error)
+            elif not self.over.is_set():
+                await self.events.put(error)
+        if self.mute:
+            self.end()
+
+    async def receive(self):
+        """Return content, or the news that no more will be wanted."""
+        request = self.request
+        waits = not (self.read or request.arrived or request.complete)
+        if waits and not self.over.is_set():
+            await self.bring()
+        if self.read or not (request.arrived or request.complete):
+            await self.over.wait()
+            return {"type": "http.disconnect"}
+        body, request.arrived = bytes(request.arrived), bytearray()
+        self.read = request.complete
+        more = not self.read
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    async def bring(self):
+        """Await more content, but not behind the answer."""
+        more = asyncio.ensure_future(self.request.source.more(self.request))
+        over = asyncio.ensure_future(self.over.wait())
+        try:
+            await asyncio.wait({more, over}, return_when="FIRST_COMPLETED")
+        finally:
+            over.cancel()
+            more.cancel()
+        if more.done() and more.exception():  # no more will come
+            self.read = True
+
+    async def send(self, event):
+        """Take an event; OSError if nobody waits for it any more."""
+        if event["type"] == "http.response.start":
+            self.start = event
+            return
+        if not self.over.is_set():
+            self.whole = not event.get("more_body", False)
+            if not self.mute:
+                await self.events.put(event)
+        if self.over.is_set() and not self.whole:
+            raise OSError("The client has left.")
+
+    # In the connection's task.
+
+    async def answer(self, response):
+        """Answer with what the application sends first, and stream on."""
+        try:
+            event = await self.next()
+            response.status = self.start["status"]
+        except BaseException:
+            self.end()
+            raise
+        for name, value in self.start.get("headers", ()):
+            add_field(response, name.decode().lower(), value.decode("latin-1"))
+        response.body = self.pieces(event)
+        empty = response.status in (204, 205, 304)
+        self.mute = empty or self.request.method == "HEAD"
+        if not event.get("more_body", False):
+            self.end()
+            if not self.mute:
+                response.body = bytes(event.get("body", b""))
+
+    async def next(self):
+        if isinstance(event := await self.events.get(), Exception):
+            raise event
+        return event
+
+    async def pieces(self, event):
+        """Yield a body as the client reads it."""
+        # Behind the head of an answer no 100 Continue may come.
+        self.request.awaits_continue = False
+        try:
+            yield event.get("body", b"")
+            while event.get("more_body", False):
+                event = await self.next()
+                yield event.get("body", b"")
+        finally:
+            self.end()
+
+    def end(self, task=None):
+        """Let an application go on that waits for the client."""
+        self.over.set()
+        self.task.remove_done_callback(self.end)
+        if not self.events.empty():
+            self.events.get_nowait()
+
+    @cached_property
+    def scope(self):
+        """What the application is told of the request."""
+        request = self.request
+        info = request.source.transport.get_extra_info
+        path, _, query = request.url.encode().partition(b"?")
+        fields = request.headers.items()
+        return {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": request.version,
+            "method": request.method,
+            "scheme": "https" if info("sslcontext") else "http",
+            "path": request.path,
+            "raw_path": path,
+            "query_string": query,
+            "headers": [(n.encode(), v.encode("latin-1")) for n, v in fields],
+            "client": tuple(info("peername") or ())[:2] or None,
+            "server": tuple(info("sockname") or ())[:2] or None,
+        }
+
+
+def add_field(response, name, value):
+    """Add a field; of the fields only cookies cannot be joined."""
+    if name == "set-cookie":
+        response.cookies[value] = Cookie(value)
+    elif name in response.headers:
+        response.headers[name] += f", {value}"
+    else:
+        response.headers[name] = value

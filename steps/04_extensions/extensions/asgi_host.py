@@ -1,0 +1,87 @@
+"""Serve any ASGI application (asgi.readthedocs.io).
+
+Knows: app; routes, lifespan.
+Does not know: how a request becomes events, and events a response.
+"""
+
+import asyncio
+
+from extensions.asgi_exchange import ASGI, Exchange
+from pico import Pico
+from routing import Route
+
+
+def asgi_host(application):
+    """Return an app that serves another: run it as any app."""
+    return Host(application)
+
+
+class Host(Pico):
+    """Answers at its own routes; elsewhere the application does."""
+
+    grace = 10  # seconds for what goes on behind the last answer
+
+    def __init__(self, application):
+        super().__init__()
+        self.application = application
+        self.tasks = set()
+        self.lifespan = Lifespan()
+        self.fallback = Route("/", [], self.delegate, lazy_body=True)
+
+    def lookup(self, request):
+        found = super().lookup(request)
+        if found[0] is None and not found[2]:
+            return self.fallback, {}, found[2]
+        return found
+
+    async def delegate(self, request, response):
+        """Answer as the application does."""
+        exchange = Exchange(request)
+        self.spawn(exchange.run(self.application, self.lifespan.state.copy()))
+        await exchange.answer(response)
+
+    def spawn(self, work):
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def startup(self):
+        await super().startup()
+        self.spawn(self.lifespan.run(self.application))
+        await self.lifespan.ask("lifespan.startup")
+
+    async def shutdown(self):
+        """Let what was begun end, but not for ever."""
+        await self.lifespan.ask("lifespan.shutdown")
+        if tasks := set(self.tasks):
+            _, pending = await asyncio.wait(tasks, timeout=self.grace)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+        await super().shutdown()
+
+
+class Lifespan:
+    """Tells an application of start and end; it need not listen."""
+
+    def __init__(self):
+        self.state, self.ended = {}, False
+        self.asked, self.told = asyncio.Queue(), asyncio.Queue()
+
+    async def run(self, application):
+        scope = {"type": "lifespan", "asgi": ASGI, "state": self.state}
+        try:
+            await application(scope, self.asked.get, self.told.put)
+        except Exception:  # That is how one says: I know no lifespan.
+            pass
+        self.ended = True
+        await self.told.put({"type": "ended"})
+
+    async def ask(self, kind):
+        """Pass an event on; RuntimeError if the application cannot do it."""
+        if self.ended:
+            return
+        await self.asked.put({"type": kind})
+        event = await self.told.get()
+        if event["type"] == f"{kind}.failed":
+            raise RuntimeError(event.get("message") or f"{kind} failed.")
