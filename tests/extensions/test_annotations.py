@@ -65,16 +65,17 @@ async def test_annotations_convert_the_query(step, fetch):
         tag: list[str] = (),
         limit: int | None = None,
         near: list[float] | None = None,
+        mark: Annotated[list[int], msgspec.Meta(title="marks")] = (),
     ):
-        response.json = [text, page, exact, tag, limit, near]
+        response.json = [text, page, exact, tag, limit, near, mark]
 
     few = await fetch(app, "/?text=a&text=b")
     all_of_it = await fetch(
-        app, "/?text=a+b&page=2&exact=true&tag=x&tag=y&limit=5&near=1.5"
+        app, "/?text=a+b&page=2&exact=true&tag=x&tag=y&limit=5&near=1.5&mark=3"
     )
 
-    assert few.content == b'["a",1,false,[],null,null]'
-    assert all_of_it.content == b'["a b",2,true,["x","y"],5,[1.5]]'
+    assert few.content == b'["a",1,false,[],null,null,[]]'
+    assert all_of_it.content == b'["a b",2,true,["x","y"],5,[1.5],[3]]'
 
 
 async def test_annotations_convert_fields_and_cookies(step, fetch):
@@ -332,6 +333,17 @@ def test_annotations_leave_other_handlers_as_they_are(step):
     handlers = [route.handler for route in app.router.routes]
     assert sorted(h.__name__ for h in handlers) == ["plain", "rest", "typed"]
     assert {id(h) for h in handlers} == {id(plain), id(typed), id(rest)}
+
+
+def test_annotations_keep_the_name_of_a_handler(step):
+    app, _ = annotated(step)
+    url_for = step.modules["extensions.named_url"].named_url(app)
+
+    @app.route("/hello/{name}")
+    async def hello(request, response, name: str):
+        response.body = name
+
+    assert url_for("hello", name="ada") == "/hello/ada"
 
 
 def test_annotations_parse_nothing_that_nobody_names(step):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 
 import pytest
 
@@ -139,6 +140,18 @@ async def test_forms_leave_other_content_alone(step, post):
     answer = await post(app, b"[1]", "content-type: application/json", "/json")
 
     assert answer.content == b"[1]"
+
+
+async def test_forms_leave_nothing_of_the_content_in_memory(step, post):
+    app = forms_app(step)
+
+    @app.route("/body", methods=["POST"])
+    async def body(request, response):
+        response.json = [len(request.body), request.form]
+
+    answer = await post(app, form(part("a", b"b")), path="/body")
+
+    assert answer.content == b'[0,{"a":["b"]}]'
 
 
 async def test_forms_leave_a_lazy_route_in_control(step, post):
@@ -373,6 +386,19 @@ async def test_forms_need_a_boundary(step, post, parameters):
     assert answer.status == 400
 
 
+@pytest.mark.parametrize(("length", "status"), [(70, 200), (71, 400)])
+async def test_forms_take_no_longer_boundary_than_the_rfc(
+    step, post, length, status
+):
+    app, boundary = forms_app(step), "b" * length
+    content = form(part("a", b"b")).replace(b"line", boundary.encode())
+    field = f"content-type: multipart/form-data; boundary={boundary}"
+
+    answer = await post(app, content, field)
+
+    assert answer.status == status
+
+
 @pytest.mark.parametrize(
     ("limits", "content"),
     [
@@ -447,6 +473,25 @@ async def test_forms_have_large_files_on_disk_and_not_in_memory(step, post):
     answer = await post(app, form(small, large), path="/where")
 
     assert answer.content == b"[false,true]"
+
+
+async def test_forms_write_to_disk_in_a_thread(step, post, monkeypatch):
+    app, module = forms_app(step), step.modules["extensions.forms"]
+    here, elsewhere = threading.get_ident(), []
+
+    class Noted(module.SpooledTemporaryFile):
+        def write(self, data):
+            elsewhere.append(threading.get_ident() != here)
+            return super().write(data)
+
+    monkeypatch.setattr(module, "SpooledTemporaryFile", Noted)
+
+    await post(app, form(part("file", b"small", "a")))
+    small, elsewhere[:] = list(elsewhere), []
+    await post(app, form(part("file", BIG, "b")))
+
+    assert small == [False]
+    assert elsewhere[-1]
 
 
 # Many parsers took quadratic time here: CVE-2023-46136, CVE-2024-53981 and

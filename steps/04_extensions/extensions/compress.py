@@ -95,9 +95,8 @@ async def compressed(pieces, level):
     """Yield a stream compressed, each piece at once: it may be awaited."""
     stream = zlib.compressobj(level, wbits=GZIP)
     async for piece in pieces:
-        if piece:
-            data = await press(stream, piece)
-            yield data + stream.flush(zlib.Z_SYNC_FLUSH)
+        data = await press(stream, piece)
+        yield data + stream.flush(zlib.Z_SYNC_FLUSH)
     yield stream.flush()
 
 
