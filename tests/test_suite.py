@@ -41,3 +41,16 @@ def test_suite_ends_with_the_summary_of_the_tests(capfd):
     suite.main(["--version"], [GOOD])
 
     assert capfd.readouterr().out.splitlines()[-1].startswith("pytest ")
+
+
+def test_suite_tells_of_branches_even_if_a_test_fails(monkeypatch):
+    asked = []
+
+    def python(*words, env):
+        asked.append(words[:2])
+        return int("pytest" in words)
+
+    monkeypatch.setattr(suite, "python", python)
+
+    assert suite.covered() == 1
+    assert asked == [("coverage", w) for w in ("run", "combine", "report")]

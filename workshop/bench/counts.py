@@ -76,12 +76,13 @@ class TraceMeter(Meter):
     """The meter for Python 3.11: sys.settrace and sys.setprofile."""
 
     def __enter__(self) -> Self:
+        self.before = sys.gettrace()  # Coverage may look on.
         sys.setprofile(self.on_profile)
         sys.settrace(self.on_frame)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        sys.settrace(None)
+        sys.settrace(self.before)
         sys.setprofile(None)
 
     def on_frame(self, frame: types.FrameType, event: str, arg: Any) -> Any:
@@ -249,6 +250,11 @@ def main() -> None:
     print(json.dumps(report))
 
 
+def alone() -> dict[str, str]:
+    """Return our variables without those that let coverage look on."""
+    return {k: v for k, v in os.environ.items() if "COVERAGE" not in k}
+
+
 def count(
     folder: Path,
     case: Case,
@@ -274,7 +280,7 @@ def count(
         check=False,
         encoding="utf-8",
         cwd=root,
-        env={**os.environ, **(env or {}), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**alone(), **(env or {}), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if done.returncode:
         raise explained(done.stderr, folder / "pico.py")
