@@ -144,7 +144,8 @@ async def test_logger_does_not_wait_for_the_end(step):
 
     await app.hook("response", request, step.Response(app))
     before = list(stream.writes)
-    await flushed.wait()
+    async with asyncio.timeout(5):
+        await flushed.wait()
 
     assert before == []
     assert (

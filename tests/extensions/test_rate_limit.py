@@ -92,11 +92,11 @@ async def test_rate_limit_does_not_punish_who_is_refused(step):
 
 
 async def test_rate_limit_loses_nothing_to_rounding(step):
-    _, status = limited(step, limit=100, per=0.7)
+    _, status = limited(step, limit=10, per=0.7)
 
-    told = [await status() for _ in range(101)]
+    told = [await status() for _ in range(11)]
 
-    assert told == [200] * 100 + [(429, 1)]
+    assert told == [200] * 10 + [(429, 1)]
 
 
 async def test_rate_limit_counts_each_address_for_itself(step):
@@ -137,6 +137,15 @@ async def test_rate_limit_keeps_so_many_buckets_and_no_more(step):
     told += [await status("::1")]
 
     assert told == [200, 200, 200, (429, 60), (429, 60), 200]
+
+
+async def test_rate_limit_keeps_the_bucket_of_who_came_again(step):
+    _, status = limited(step, limit=2, clients=2)
+
+    for address in ("1.1.1.1", "2.2.2.2", "1.1.1.1", "3.3.3.3"):
+        await status(address)
+
+    assert await status("1.1.1.1") == (429, 30)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Proxies:
         transport = request.source and request.source.transport
         peer = transport and transport.get_extra_info("peername")
         address = peer[0] if peer else "unix"
-        if self.some and self.trusts(address):
+        if self.some:
             chain = request.headers.get("x-forwarded-for", "")
             address = self.forwarded(address, chain.split(","))
         return network(address) if ":" in address else address
