@@ -25,7 +25,6 @@ class Host(Pico):
         super().__init__()
         self.application = application
         self.tasks = set()
-        self.lifespan = Lifespan()
         self.fallback = Route("/", [], self.delegate, lazy_body=True)
 
     def lookup(self, request):
@@ -47,6 +46,7 @@ class Host(Pico):
 
     async def startup(self):
         await super().startup()
+        self.lifespan = Lifespan()
         self.spawn(self.lifespan.run(self.application))
         await self.lifespan.ask("lifespan.startup")
 
