@@ -184,13 +184,13 @@ async def test_protocol_refuses_a_line_without_end(example):
 async def test_protocol_answers_no_line_of_who_does_not_read(example):
     app = example("replace_protocol").app
     app["page"], sizes = "x" * 2**16, []
-    write = app.Protocol.pause_writing
+    answer_lines = app.Protocol.talk
 
     def note(connection):
-        write(connection)
+        answer_lines(connection)
         sizes.append(connection.transport.get_write_buffer_size())
 
-    app.Protocol.pause_writing = note
+    app.Protocol.talk = note
     async with app.serve(port=0) as server:
         data = await talk(server, b"page\n" * 300)
 
