@@ -48,7 +48,8 @@ class Flow(asyncio.Protocol):
     def eof_received(self):
         self.parser.feed_eof()
         self.wake()
-        return True  # it may still read (RFC 9112, 9.6)
+        # It may still read (RFC 9112, 9.6), unless it speaks TLS.
+        return self.transport.can_write_eof()
 
     def received(self):
         """Return a future of more to parse, or of the news that all came."""
@@ -92,20 +93,22 @@ class Flow(asyncio.Protocol):
 
     def look(self):
         """Return a limit, and something that changes as things go on."""
-        if self.room:
-            left = self.transport.get_write_buffer_size()
-            return self.write_timeout, left
+        left = self.transport.get_write_buffer_size()
+        if left:
+            return self.write_timeout, (self.room, left)
+        if self.request is None and self.parser.finished:  # It lingers.
+            return self.keep_alive_timeout, self.parser
+        if self.request is None and self.parser.head:
+            return self.head_timeout, self.parser.head
         if self.arrival is None or self.arrival.done():
             return None, None  # A handler may take its time.
         if self.request is not None:
             return self.content_timeout, self.arrival
-        if self.parser.head:
-            return self.head_timeout, self.parser.head
         return self.keep_alive_timeout, self.arrival
 
     def give_up(self):
         """Answer 408 if there is something to answer, or else just end."""
-        if self.room or self.parser.finished:
+        if self.transport.get_write_buffer_size() or self.parser.finished:
             self.transport.abort()
         elif self.request is None and not self.parser.head:
             self.parser.finish()
