@@ -115,7 +115,10 @@ class Connection(Flow):
         elif isinstance(response.body, bytes):
             self.transport.write(head + response.body)
         else:
-            await self.stream(request, response, head)
+            try:
+                await self.stream(request, response, head)
+            finally:
+                await release(response.body)
         if self.room:
             await self.room
 
@@ -169,3 +172,9 @@ class Connection(Flow):
             self.transport.write_eof()
             while not self.parser.eof:
                 await self.received()
+
+
+async def release(body):
+    """Let a generator end now, and not when it is collected."""
+    if hasattr(body, "aclose"):
+        await body.aclose()
