@@ -27,6 +27,8 @@ Does not know: the wire.
     GET  /stream/empty          "one", "", "two"
     GET  /stream/early          raises before its first chunk
     GET  /stream/late           "one", then raises
+
+A head has a second to come, so that the row about a silent one is quick.
 """
 
 import asyncio
@@ -223,6 +225,10 @@ async def stream_late(request, response):
 
     response.body = content()
 
+
+app.Protocol.head_timeout = 1
+if hasattr(app, "Server"):
+    app.Server.interval = 0.2
 
 if __name__ == "__main__":
     app.run()

@@ -5,6 +5,7 @@ Does not know: routes, handlers, what a message means.
 """
 
 import asyncio
+import contextlib
 import logging
 from math import inf
 
@@ -139,7 +140,7 @@ class Connection(Flow):
                     break
                 if piece:  # an empty chunk would be the last one
                     self.transport.write(head + render(piece))
-                    head = b""
+                    head, request.awaits_continue = b"", False
                 if self.room:
                     await self.room
         except Exception as error:
@@ -169,7 +170,8 @@ class Connection(Flow):
         and may take our last answer away from the client (RFC 9112, 9.6)."""
         self.parser.finish()
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # it has left meanwhile
+                self.transport.write_eof()
             while not self.parser.eof:
                 await self.received()
 

@@ -126,7 +126,7 @@ class Pico(UserDict):
             found = self.lookup(request)
             route, parameters, _ = found
             request.route = route
-            if self.listeners or route is None or request.content is None:
+            if route is None or request.content is None or self.heard():
                 await self.respond(request, response, *found)
             else:  # nobody listens, nothing is to be read
                 result = route.handler(request, response, **parameters)
@@ -137,6 +137,10 @@ class Pico(UserDict):
         if "response" in self.listeners:
             response = await self.conclude(request, response)
         return response
+
+    def heard(self):
+        """Return whether somebody may answer before the handler."""
+        return "headers" in self.listeners or "request" in self.listeners
 
     async def conclude(self, request, response):
         """Return the response when its listeners have seen it."""
