@@ -68,16 +68,19 @@ async def write(request, response, source, send):
     except Exception as error:
         response = request.app.refuse(error)
         return await write(request, response, source, send)
-    # One place knows the rules of a head: we only take it apart.
-    lines = [line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2]]
-    fields = [tuple(line) for line in lines if line[0] not in HOP]
     start = {"type": "http.response.start", "status": int(response.status)}
-    await send({**start, "headers": fields})
+    await send({**start, "headers": fields_of(head)})
     if not isinstance(pieces, bytes):
         await stream(first, pieces, response.headers, send)
         pieces = b""
     source.answered = True
     await send({"type": "http.response.body", "body": pieces})
+
+
+def fields_of(head):
+    """Take a head apart: one place alone knows the rules of it."""
+    lines = [line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2]]
+    return [tuple(line) for line in lines if line[0] not in HOP]
 
 
 async def stream(piece, pieces, headers, send):

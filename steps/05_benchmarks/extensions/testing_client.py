@@ -66,15 +66,9 @@ class Client:
         if content or method in ("POST", "PUT", "PATCH"):
             fields.setdefault("content-length", str(len(content)))
         target = quote(path, safe="/?&=%:;,@!$'()*+~")
-        asked = h11.Request(
-            method=method, target=target, headers=list(fields.items())
-        )
-        reader = h11.Connection(h11.CLIENT)
-        data = reader.send(asked)
-        if content:
-            data += reader.send(h11.Data(data=content))
-        reader.send(h11.EndOfMessage())
-        return await self.exchange(reader, data)
+        fields = list(fields.items())
+        asked = h11.Request(method=method, target=target, headers=fields)
+        return await self.exchange(*spoken(asked, content))
 
     async def query(self, method, path, headers=None, body=b""):
         return await self.request(path, method, body, headers)
@@ -133,6 +127,16 @@ class Memory(asyncio.Transport):
         """Do nothing: all came at once."""
 
     resume_reading = pause_reading
+
+
+def spoken(asked, content):
+    """Return a reader of the answer, and the bytes of a request."""
+    reader = h11.Connection(h11.CLIENT)
+    data = reader.send(asked)
+    if content:
+        data += reader.send(h11.Data(data=content))
+    reader.send(h11.EndOfMessage())
+    return reader, data
 
 
 def encode(body, content_type):
