@@ -23,22 +23,22 @@ def render_head(request, response):
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
-    status = STATUS.get(response.status) or f"{response.status:d} "
-    head = f"HTTP/1.1 {status}\r\n".encode()
+    lines = []
     for name, value in response.headers.items():
         if name not in OWN_FIELDS:
-            head += field_line(name, value)
+            lines.append(f"{name}: {value}")
     for cookie in response.cookies.values():
-        head += field_line("set-cookie", cookie.OutputString())
+        lines.append(f"set-cookie: {cookie.OutputString()}")
+    status = STATUS.get(response.status) or f"{response.status:d} "
+    head = f"HTTP/1.1 {status}\r\n".encode() + field_lines(lines)
     return head + frame(request, response) + date_line(int(time.time()))
 
 
-def field_line(name, value):
-    """Return a line of the head; ValueError if it is no field."""
-    line = f"{name}: {value}"
-    if not FIELD_LINE.fullmatch(line):  # it could be split
-        raise ValueError(f"{line!r} is no field.")
-    return line.encode("latin-1") + b"\r\n"
+def field_lines(lines):
+    """Return lines of a head; ValueError if one of them is no field."""
+    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
+        raise ValueError(f"Of these fields one is none: {lines}.")
+    return "\r\n".join([*lines, ""]).encode("latin-1")
 
 
 def frame(request, response):

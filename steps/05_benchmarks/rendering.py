@@ -27,7 +27,7 @@ def render_head(request, response):
     values = map(str, fields.values())
     head = begin_head(response.status, tuple(fields), *values)
     for cookie in response.cookies.values():
-        head += field_line("set-cookie", cookie.OutputString())
+        head += field_lines([f"set-cookie: {cookie.OutputString()}"])
     return head + frame(request, response) + date_line(int(time.time()))
 
 
@@ -35,19 +35,18 @@ def render_head(request, response):
 def begin_head(status, names, *values):
     """Return status line and fields: most were rendered before."""
     status = STATUS.get(status) or f"{status:d} "
-    head = f"HTTP/1.1 {status}\r\n".encode()
+    lines = []
     for name, value in zip(names, values, strict=True):
         if name not in OWN_FIELDS:
-            head += field_line(name, value)
-    return head
+            lines.append(f"{name}: {value}")
+    return f"HTTP/1.1 {status}\r\n".encode() + field_lines(lines)
 
 
-def field_line(name, value):
-    """Return a line of the head; ValueError if it is no field."""
-    line = f"{name}: {value}"
-    if not FIELD_LINE.fullmatch(line):  # it could be split
-        raise ValueError(f"{line!r} is no field.")
-    return line.encode("latin-1") + b"\r\n"
+def field_lines(lines):
+    """Return lines of a head; ValueError if one of them is no field."""
+    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
+        raise ValueError(f"Of these fields one is none: {lines}.")
+    return "\r\n".join([*lines, ""]).encode("latin-1")
 
 
 def frame(request, response):
