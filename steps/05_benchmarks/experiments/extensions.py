@@ -12,7 +12,7 @@ from workshop.bench.words import figure, interval, joined, spread
 
 QUESTION = "What does each activated extension cost?"
 QUICK = Plan(rounds=5, seconds=0.3)
-FULL = Plan(rounds=9, seconds=0.6)
+FULL = Plan(rounds=5, seconds=0.4)
 WIRE = False
 
 # From another origin, so that cors has something to say.
