@@ -126,7 +126,8 @@ class Pico(UserDict):
             found = self.lookup(request)
             route, parameters, _ = found
             request.route = route
-            if route is None or request.content is None or self.heard():
+            heard = self.listeners and self.heard()
+            if heard or route is None or request.content is None:
                 await self.respond(request, response, *found)
             else:  # nobody listens, nothing is to be read
                 result = route.handler(request, response, **parameters)
