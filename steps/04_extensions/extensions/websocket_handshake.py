@@ -1,0 +1,82 @@
+"""Open a WebSocket, or say why not (RFC 6455, 4.2).
+
+Knows: the fields of a handshake; origins, subprotocols, compression.
+Does not know: what is said once it is open.
+"""
+
+from messages import HttpError
+from websockets.datastructures import Headers
+from websockets.extensions.permessage_deflate import (
+    ServerPerMessageDeflateFactory,
+)
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+# As the library has it: less memory for each connection, a little longer.
+DEFLATE = ServerPerMessageDeflateFactory(
+    server_max_window_bits=12,
+    client_max_window_bits=12,
+    compress_settings={"memLevel": 5},
+)
+# What a client may ask for instead, if it asked wrongly.
+HINTS = {
+    405: {"allow": "GET"},
+    426: {"upgrade": "websocket", "sec-websocket-version": "13"},
+}
+HINTS[400] = HINTS[426]
+
+
+def accept(request, origins, subprotocols, max_size, compress):
+    """Open a WebSocket, or answer with an error."""
+    core = ServerProtocol(
+        origins=allowed(request) if origins is None else listed(origins),
+        extensions=[DEFLATE] if compress else [],
+        subprotocols=list(subprotocols),
+        select_subprotocol=select,
+        max_size=max_size,
+    )
+    fields, version = Headers(request.headers), f"HTTP/{request.version}"
+    answer = core.accept(Request(request.url, fields, request.method, version))
+    if answer.status_code != 101:
+        hints = HINTS.get(answer.status_code)
+        raise HttpError(answer.status_code, f"{core.handshake_exc}.", hints)
+    connection = request.source
+    ready(request, connection)
+    ws = request.app.WebSocket(core, connection.transport)
+    connection.hand_over(ws)
+    core.send_response(answer)
+    ws.flush()
+    return ws
+
+
+def ready(request, connection):
+    """Refuse if more than a head came, or if no time is left."""
+    if not hasattr(connection, "hand_over"):
+        raise HttpError(501, "This server cannot hand over a connection.")
+    parser = connection.parser
+    behind = parser.requests or parser.head or parser.error or parser.eof
+    if behind or request.length or not request.complete:
+        raise HttpError(400, "A handshake is a head, and nothing behind it.")
+    if connection.stopping:
+        raise HttpError(503)
+
+
+def allowed(request):
+    """Return the origins that are our own; only browsers name theirs.
+
+    A proxy may have ended TLS, so without it here both schemes are ours.
+    """
+    secure = request.source.transport.get_extra_info("sslcontext")
+    schemes = ["https"] if secure else ["https", "http"]
+    return [None, *(f"{scheme}://{request.host}" for scheme in schemes)]
+
+
+def listed(origins):
+    origins = [origins] if isinstance(origins, str) else [*origins]
+    return None if "*" in origins else [None, *origins]
+
+
+def select(core, offered):
+    """Return the first of our subprotocols that is offered, if one is."""
+    ours = core.available_subprotocols
+    return next((each for each in ours if each in offered), None)

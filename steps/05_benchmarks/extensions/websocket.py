@@ -1,0 +1,127 @@
+"""Keep a connection open, and talk both ways (RFC 6455).
+
+Knows: app, request; handlers that receive and send messages.
+Does not know: frames; what a message means.
+"""
+
+import asyncio
+from functools import wraps
+
+from extensions.websocket_flow import FrameFlow
+from extensions.websocket_handshake import accept
+
+
+def websocket(
+    app, origins=None, subprotocols=(), max_size=2**20, compress=True
+):
+    """Let `@app.route(path, protocol="websocket")` register such handlers:
+    `async def chat(request, ws, **parameters)`.
+
+    Browsers may come from pages of the same origin, or else from `origins`;
+    "*" is any. Messages have up to `max_size` bytes, also when they are
+    decompressed. A route may say otherwise by options of the same names.
+    """
+    options = {
+        "origins": origins,
+        "subprotocols": subprotocols,
+        "max_size": max_size,
+        "compress": compress,
+    }
+    app.WebSocket = WebSocket
+
+    def adapt(view):
+        @wraps(view)
+        async def handler(request, response, **parameters):
+            own = request.route.payload
+            chosen = {name: own.get(name, options[name]) for name in options}
+            ws = accept(request, **chosen)
+            response.status = 101
+            await converse(request, ws, view, parameters)
+
+        return handler
+
+    app.protocols["websocket"] = adapt
+
+
+async def converse(request, ws, view, parameters):
+    """Let a handler talk, and close when it ends."""
+    try:
+        await talk(request, ws, view, parameters)
+        await ws.close()
+    except Exception:
+        await ws.close(1011)
+        raise
+    finally:
+        ws.transport.abort()  # if it is not closed, nobody waits any more
+        request.source.app.connections.discard(ws)
+        await request.app.hook("websocket_disconnect", request, ws)
+
+
+async def talk(request, ws, view, parameters):
+    """Call the handler; it is no error that its client has left."""
+    try:
+        if not await request.app.hook("websocket_connect", request, ws):
+            await view(request, ws, **parameters)
+    except* ConnectionClosed:
+        if ws.open:  # It was another one.
+            raise
+
+
+class ConnectionClosed(Exception):
+    """Nothing more will come, and nothing can be sent."""
+
+    def __init__(self, code, reason):
+        super().__init__(f"{code} {reason}".strip())
+        self.code, self.reason = code, reason
+
+
+class WebSocket(FrameFlow):
+    """What a handler receives from, and sends to."""
+
+    def __init__(self, core, transport):
+        super().__init__(core, transport)
+        self.subprotocol = core.subprotocol
+        self.task = asyncio.current_task()
+
+    async def recv(self):
+        """Return the next message: text, or bytes."""
+        while not self.messages:
+            if not self.open:
+                raise self.ending()
+            self.news.clear()
+            await self.news.wait()
+        message = self.messages.popleft()
+        self.parse()
+        return message
+
+    async def __aiter__(self):
+        """Yield messages until the connection ends, however it does."""
+        while True:
+            try:
+                message = await self.recv()
+            except ConnectionClosed:
+                return
+            yield message
+
+    async def send(self, message):
+        """Send text or bytes, once the client has read what was before."""
+        await self.writable.wait()
+        if not self.open:
+            raise self.ending()
+        if isinstance(message, str):
+            self.core.send_text(message.encode())
+        else:
+            self.core.send_binary(message)
+        self.flush()
+
+    async def close(self, code=1000, reason=""):
+        """Say goodbye, and wait until the client has said it, too."""
+        self.leave(code, reason)
+        await self.lost.wait()
+
+    def ending(self):
+        """Return the exception that says how it ended: 1006 is a break."""
+        end = self.core.close_rcvd or self.core.close_sent
+        if end is None:
+            return ConnectionClosed(1006, "")
+        return ConnectionClosed(int(end.code), end.reason)
