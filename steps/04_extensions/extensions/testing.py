@@ -14,7 +14,7 @@ try:
 except ImportError as error:
     raise ImportError("testing needs pytest: pip install pytest") from error
 
-RUNNER = pytest.StashKey()
+RUNNER: pytest.StashKey = pytest.StashKey()
 NO_APP = "Declare a fixture `app` that returns your Pico, in conftest.py."
 
 
