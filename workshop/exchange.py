@@ -266,7 +266,8 @@ class Connection:
             elif number < len(actions) - 1:
                 self.aside(TURN)
                 self.aside(TURN)
-                self.read_available()
+                if reads:
+                    self.read_available()
 
     def write(self, data: bytes, reads: bool = True) -> bool:
         """Send one segment; return False if the server listens no more."""

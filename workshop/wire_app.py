@@ -9,6 +9,7 @@ Does not know: the wire.
     GET  /wait/{key}            "released", once it is released
     GET  /release/{key}         release it
     GET  /gone/{key}            "gone", once its handler has ended
+    GET  /hurry                 the next head of this connection must hurry
     GET  /raise/{word}          raises an exception that says WORD
     GET  /logged/{word}         "yes" or "no": has the log said WORD?
     GET  /field/{name}          the value of a field of the request
@@ -27,8 +28,8 @@ Does not know: the wire.
     GET  /stream/empty          "one", "", "two"
     GET  /stream/early          raises before its first chunk
     GET  /stream/late           "one", then raises
-
-A head has a second to come, so that the row about a silent one is quick.
+    GET  /flood/{key}           1 GB, as fast as somebody reads it
+    GET  /flooded/{key}         "waits", once no more of it is made
 """
 
 import asyncio
@@ -85,6 +86,12 @@ async def release(request, response, key):
 async def wait_until_gone(request, response, key):
     await gone[key].wait()
     response.body = "gone"
+
+
+@app.route("/hurry")
+async def hurry(request, response):
+    request.source.head_timeout = 0.2
+    response.body = "hurry"
 
 
 # Handlers that fail, and what the log says of it
@@ -226,9 +233,38 @@ async def stream_late(request, response):
     response.body = content()
 
 
-app.Protocol.head_timeout = 1
+PIECE = bytes(65536)
+TOO_MUCH = 512  # pieces that no socket holds: nobody waits for the client
+made = defaultdict(int)  # pieces
+
+
+@app.route("/flood/{key}")
+async def flood(request, response, key):
+    async def content():
+        try:
+            for _ in range(2**30 // len(PIECE)):
+                if made[key] > TOO_MUCH:
+                    return  # rather than to fill somebody's memory
+                made[key] += 1
+                yield PIECE
+        finally:
+            gone[key].set()
+
+    response.body = content()
+
+
+@app.route("/flooded/{key}")
+async def flooded(request, response, key):
+    before = None
+    while before != made[key] or not before:
+        before = made[key]
+        for _ in range(100):
+            await asyncio.sleep(0)
+    response.body = "waits" if before <= TOO_MUCH else "does not wait"
+
+
 if hasattr(app, "Server"):
-    app.Server.interval = 0.2
+    app.Server.interval = 0.2  # Who waits for a clock does not wait long.
 
 if __name__ == "__main__":
     app.run()
