@@ -29,7 +29,7 @@ from workshop.steps import all_steps, find
 PATIENCE = 10.0  # seconds until a program must say that it listens
 GRACE = 3.0  # seconds until a program that was told to end is killed
 LONG = 65536  # bytes of a line, or of a log, that are kept
-LISTENING = re.compile(rb"Listening on (http://\S+)")
+LISTENING = re.compile(rb"Listening on (https?://\S+)")
 
 
 # Targets

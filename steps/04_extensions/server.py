@@ -10,11 +10,10 @@ import logging
 import os
 import signal
 import socket
-import stat
 from pathlib import Path
 from ssl import Purpose, create_default_context
 
-from workers import INHERITED, Supervisor
+from workers import INHERITED, Supervisor, inherited
 
 try:
     from uvloop import new_event_loop
@@ -22,9 +21,11 @@ except ImportError:  # No uvloop on Windows: asyncio's own loop will do.
     from asyncio import new_event_loop
 
 try:
-    from resource import RLIMIT_NOFILE, getrlimit
+    import resource
+
+    FILES, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 except ImportError:  # Windows counts no descriptors.
-    RLIMIT_NOFILE, getrlimit = None, lambda limit: (-1, -1)
+    FILES = -1
 
 logger = logging.getLogger("pico")
 
@@ -38,16 +39,15 @@ class Server:
     def __init__(self, app, host=None, port=None, ssl=None, unix=None):
         self.app = app
         self.host = host or os.environ.get("HOST", "127.0.0.1")
-        self.port = int(
-            os.environ.get("PORT", "8000") if port is None else port
-        )
-        self.unix = unix
+        port = os.environ.get("PORT", "8000") if port is None else port
+        self.port = int(port)
+        self.unix = unix and str(unix)
         if isinstance(ssl, tuple):  # the files of certificate and key
             files, ssl = ssl, create_default_context(Purpose.CLIENT_AUTH)
             ssl.load_cert_chain(*files)
         self.ssl = ssl
         self.worker = INHERITED in os.environ
-        self.listener = None
+        self.socket = self.listener = None
         self.max_connections = descriptors()
 
     async def __aenter__(self):
@@ -79,14 +79,18 @@ class Server:
 
     def bind(self):
         """Return the listening socket; a worker has inherited it."""
-        if descriptor := os.environ.pop(INHERITED, ""):
-            listening = socket.socket(fileno=int(descriptor))
+        self.parent, *descriptor = inherited()
+        if descriptor:
+            listening = socket.socket(fileno=descriptor[0])
         elif self.unix:
-            listening = bind_unix(self.unix)
+            clear(self.unix)
+            listening = socket.create_server(self.unix, family=socket.AF_UNIX)
         else:
             family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
             address = self.host, self.port
             listening = socket.create_server(address, family=family)
+            # Connections inherit it; asyncio's loop would not ask for it.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"unix:{self.unix}"
         if not self.unix:
             self.host, self.port = listening.getsockname()[:2]
@@ -98,8 +102,7 @@ class Server:
         """Close the socket, and remove its file unless others need it."""
         self.socket.close()
         if self.unix and not self.worker:
-            with contextlib.suppress(OSError):
-                Path(self.unix).unlink()
+            Path(self.unix).unlink(missing_ok=True)
 
     async def listen(self):
         """Accept connections, on a copy: the socket outlives a pause."""
@@ -123,16 +126,17 @@ class Server:
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
-        now, parent = asyncio.get_running_loop().time, os.getppid()
+        now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(self.interval)
-            if self.worker and os.getppid() != parent:
+            if self.parent not in (0, os.getppid()):
                 signal.raise_signal(signal.SIGTERM)  # nobody looks after us
             for connection in set(self.app.connections):
                 connection.expire(now())
             if not self.listener and self.socket.fileno() >= 0:
                 if len(self.app.connections) < self.max_connections:
-                    await self.listen()
+                    with contextlib.suppress(OSError):  # No: a file took it.
+                        await self.listen()
 
     def run(self, workers=1, reload=False):
         """Serve until Ctrl-C or SIGTERM; a second one does not wait."""
@@ -145,7 +149,10 @@ class Server:
                     with asyncio.Runner(loop_factory=new_event_loop) as runner:
                         runner.run(self.serve_forever())
         except OSError as error:
-            raise SystemExit(f"{error}. Try PORT=0 for a free one.") from None
+            if self.socket:
+                raise  # It is the app's.
+            advice = "" if self.unix else " Try PORT=0 for a free one."
+            raise SystemExit(f"{error}.{advice}") from None
 
     def supervise(self, workers, reload):
         """Let workers serve, on a socket that is bound here."""
@@ -166,27 +173,21 @@ class Server:
             stop = asyncio.current_task().cancel
             loop.add_signal_handler(signal.SIGTERM, stop)
         async with self:
-            if not self.worker:
+            if not self.parent:
                 print(f"Listening on {self.url}", flush=True)
             await asyncio.Event().wait()
 
 
-def bind_unix(path):
-    """Return a socket at a path; one that nobody listens at is replaced."""
-    listening = socket.socket(socket.AF_UNIX)
+def clear(path):
+    """Remove a Unix socket that nobody listens at."""
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(path))
+            probe.connect(path)
         raise OSError(f"Somebody listens at {path}")
-    with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISSOCK(Path(path).stat().st_mode):
-            Path(path).unlink()
-    listening.bind(str(path))
-    listening.listen()
-    return listening
+    if Path(path).is_socket():
+        Path(path).unlink()
 
 
 def descriptors():
     """Return how many connections may be open; some files are, too."""
-    soft, _ = getrlimit(RLIMIT_NOFILE)
-    return max(soft - 128, soft // 2) if soft > 0 else 2**31
+    return max(FILES - 128, FILES // 2) if FILES > 0 else 2**31

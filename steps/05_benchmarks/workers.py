@@ -4,6 +4,8 @@ Knows: processes, signals, the files of the program.
 Does not know: connections, requests.
 """
 
+import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -14,7 +16,7 @@ from pathlib import Path
 
 PREFIXES = sys.prefix, sys.base_prefix  # what is installed does not change
 logger = logging.getLogger("pico")
-INHERITED = "PICO_SOCKET"  # tells a worker the descriptor of the socket
+INHERITED = "PICO_SOCKET"  # tells a worker its parent, and the descriptor
 
 
 class Supervisor:
@@ -66,12 +68,13 @@ class Supervisor:
 
     def start(self):
         """Return a new worker, which Ctrl-C does not reach by itself."""
-        shared, descriptor = {}, ""
+        shared, inherits = {}, "0"
         if self.listening:
             descriptor = self.listening.fileno()
+            inherits = f"{os.getpid()} {descriptor}"
             shared = {"pass_fds": [descriptor], "process_group": 0}
         command = [sys.executable, *sys.orig_argv[1:]]
-        env = {**os.environ, INHERITED: str(descriptor)}
+        env = {**os.environ, INHERITED: inherits}
         return subprocess.Popen(command, env=env, **shared)
 
 
@@ -80,16 +83,26 @@ def stop(workers, patience):
     for worker in workers:
         worker.terminate()
     try:
-        for worker in workers:
-            worker.wait(patience)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for worker in workers:
+                worker.wait(patience)
     finally:
         for worker in workers:
             worker.kill()
             worker.wait()
 
 
+def inherited():
+    """Return who looks after a worker, and the descriptor of its socket."""
+    return [int(word) for word in os.environ.pop(INHERITED, "0").split()]
+
+
 def changes():
     """Return when each file of the program was changed, by its name."""
     files = [getattr(m, "__file__", None) for m in [*sys.modules.values()]]
-    ours = [Path(f) for f in files if f and not f.startswith(PREFIXES)]
-    return {f: f.stat().st_mtime_ns for f in ours if f.exists()}
+    ours = {Path(f).parent for f in files if f and not f.startswith(PREFIXES)}
+    times = {}
+    for path in itertools.chain(*(folder.glob("*.py") for folder in ours)):
+        with contextlib.suppress(OSError):  # It has just been removed.
+            times[path] = path.stat().st_mtime_ns
+    return times

@@ -1,0 +1,837 @@
+"""How a server listens, shares its port, and stops.
+
+What a signal or a limit does to a process is tried on one of its own.
+"""
+
+import asyncio
+import contextlib
+import functools
+import http.client
+import inspect
+import itertools
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workshop.plugin import without_rest
+from workshop.serving import environment, launched
+
+try:
+    import uvloop
+except ImportError:  # on Windows
+    uvloop = None
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+except ImportError:  # `openssl` makes a certificate as well.
+    x509 = None
+
+pytestmark = pytest.mark.steps("04", "05")
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
+
+PATIENCE = 10  # seconds until we believe no more that something will come
+GET = b"GET / HTTP/1.1\r\nhost: pico\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nhost: pico\r\nconnection: close\r\n\r\n"
+LOOPS = {"asyncio": asyncio.new_event_loop}
+if uvloop:
+    LOOPS["uvloop"] = uvloop.new_event_loop
+EACH_LOOP = pytest.mark.parametrize("loop", LOOPS)
+
+
+def on_each_loop(test):
+    """Run a test that is a coroutine on asyncio's loop and on uvloop."""
+    given = inspect.signature(test).parameters.values()
+    loop = inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY)
+
+    @functools.wraps(test)
+    def run(loop, **fixtures):
+        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+            runner.run(without_rest(watched(test(**fixtures))))
+
+    run.__signature__ = inspect.Signature([*given, loop])
+    return EACH_LOOP(run)
+
+
+async def watched(test):
+    async with asyncio.timeout(3 * PATIENCE):
+        await test
+
+
+# Apps and clients
+
+
+def hello_app(step, **limits):
+    """Return an app that says hello; `limits` are those of its server."""
+    app = step.Pico()
+    app.Server = type("Server", (app.Server,), limits)
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = "hello"
+
+    return app
+
+
+async def connect(server, ssl=None):
+    if server.unix:
+        return await asyncio.open_unix_connection(server.unix)
+    return await asyncio.open_connection("127.0.0.1", server.port, ssl=ssl)
+
+
+async def until(condition):
+    """Let the loop turn until something holds."""
+    while not condition():  # noqa: ASYNC110 - it is nobody's event
+        await asyncio.sleep(0)
+
+
+async def hang_up(writer):
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+async def told(server, request=LAST, ssl=None):
+    """Return all that is said on a new connection, to its end."""
+    reader, writer = await connect(server, ssl)
+    writer.write(request)
+    said = await reader.read()
+    await hang_up(writer)
+    return said
+
+
+def content(said):
+    return said.partition(b"\r\n\r\n")[2]
+
+
+# TLS
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Return the files of a certificate for 127.0.0.1 and of its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    files = folder / "certificate.pem", folder / "key.pem"
+    make = with_openssl if x509 is None else with_cryptography
+    make(*files)
+    return files
+
+
+def with_openssl(certificate, key):
+    if not shutil.which("openssl"):
+        pytest.skip("neither cryptography nor openssl is here")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+    command += ["-subj", "/CN=pico", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-days", "2", "-out", certificate, "-keyout", key]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def with_cryptography(certificate, key):
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pico")])
+    here = x509.IPAddress(ip_address("127.0.0.1"))
+    now, day = datetime.now(UTC), timedelta(days=1)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([here]), critical=False)
+        .add_extension(x509.BasicConstraints(True, None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+
+@pytest.fixture
+def trust(certificate):
+    """Return what a client believes, if it believes this certificate."""
+    return ssl.create_default_context(cafile=certificate[0])
+
+
+@on_each_loop
+async def test_certificate_and_key_are_enough_for_tls(
+    step, certificate, trust, caplog
+):
+    app = hello_app(step)
+
+    async with app.serve(port=0, ssl=certificate) as server:
+        said = await told(server, ssl=trust)
+        await until(lambda: not app.connections)
+
+    assert server.url == f"https://127.0.0.1:{server.port}"
+    assert content(said) == b"hello"
+    assert caplog.messages == []
+
+
+@on_each_loop
+async def test_small_answers_are_sent_at_once(step):
+    app = hello_app(step)
+
+    async with app.serve(port=0) as server:
+        _, writer = await connect(server)
+        await until(lambda: app.connections)
+        (connection,) = app.connections
+        ours = connection.transport.get_extra_info("socket")
+        option = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await hang_up(writer)
+
+    assert option
+
+
+@on_each_loop
+async def test_context_for_tls_may_be_your_own(step, certificate, trust):
+    app = hello_app(step)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    async with app.serve(port=0, ssl=context) as server:
+        reader, writer = await connect(server, trust)
+        writer.write(GET + LAST)
+        said = await reader.read()
+        version = writer.get_extra_info("ssl_object").version()
+        await hang_up(writer)
+
+    assert said.count(b"HTTP/1.1 200 OK") == 2
+    assert version == "TLSv1.3"
+
+
+@on_each_loop
+async def test_who_speaks_no_tls_hurts_nobody(step, certificate, trust):
+    app = hello_app(step)
+
+    async with app.serve(port=0, ssl=certificate) as server:
+        with contextlib.suppress(ConnectionError):
+            assert b"HTTP" not in await told(server)
+
+        assert content(await told(server, ssl=trust)) == b"hello"
+
+
+BIG = """
+import asyncio, server, sys
+from pico import Pico
+
+app = Pico()
+server.new_event_loop = {loop}
+files = {files}
+
+@app.route("/")
+async def index(request, response):
+    response.body = bytes(3_000_000)
+
+app.run(ssl=files)
+"""
+
+
+@on_posix
+@EACH_LOOP
+def test_answer_over_tls_is_whole_though_the_server_stops(
+    step, certificate, trust, program, loop
+):
+    files = tuple(str(file) for file in certificate)
+
+    with program(BIG, loop, files=files) as running:
+        here = running.host, running.port
+        with (
+            socket.create_connection(here, PATIENCE) as plain,
+            trust.wrap_socket(plain, server_hostname=running.host) as client,
+        ):
+            client.sendall(GET)
+            said = client.recv(4096)
+            running.process.terminate()
+            gone(running.port)
+            while data := client.recv(65536):
+                said += data
+        ended = running.process.wait(PATIENCE), running.log()
+
+    assert len(content(said)) == 3_000_000
+    assert ended == (0, "")
+
+
+# Unix sockets
+
+unix = pytest.mark.skipif(
+    not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets"
+)
+
+
+@pytest.fixture
+def path(tmp_path_factory):
+    """Return a path that is short enough for a socket."""
+    return str(tmp_path_factory.mktemp("unix") / "pico")
+
+
+def there(path):
+    return Path(path).exists()
+
+
+def read(path):
+    return Path(path).read_text()
+
+
+def write(path, text):
+    Path(path).write_text(text)
+
+
+@unix
+@on_each_loop
+async def test_unix_socket_is_served_and_removed(step, path):
+    app = hello_app(step)
+
+    async with app.serve(unix=path) as server:
+        said = await told(server)
+
+    assert server.url == f"unix:{path}"
+    assert content(said) == b"hello"
+    assert not there(path)
+
+
+@unix
+@on_each_loop
+async def test_unix_socket_that_was_left_behind_is_replaced(step, path):
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+
+    async with hello_app(step).serve(unix=path) as server:
+        said = await told(server)
+
+    assert content(said) == b"hello"
+
+
+@unix
+@on_each_loop
+async def test_unix_socket_where_somebody_listens_is_refused(step, path):
+    app = hello_app(step)
+
+    async with app.serve(unix=path) as server:
+        with pytest.raises(OSError, match=f"Somebody listens at {path}"):
+            await hello_app(step).serve(unix=path).__aenter__()
+
+        assert content(await told(server)) == b"hello"
+
+
+@unix
+@on_each_loop
+async def test_file_that_is_no_socket_is_never_replaced(step, path):
+    write(path, "diary")
+
+    with pytest.raises(OSError):
+        await hello_app(step).serve(unix=path).__aenter__()
+
+    assert read(path) == "diary"
+
+
+@unix
+@on_each_loop
+async def test_unix_socket_is_removed_if_the_app_cannot_start(step, path):
+    app = hello_app(step)
+
+    @app.listen("startup")
+    def start():
+        raise RuntimeError("no database")
+
+    with pytest.raises(RuntimeError, match="no database"):
+        await app.serve(unix=path).__aenter__()
+
+    assert not there(path)
+
+
+# Stop with grace
+
+
+class Stopped(contextlib.AsyncExitStack):
+    """A server in a block, which may be stopped before its end."""
+
+    async def serve(self, app):
+        self.app, self.server = app, app.serve(port=0)
+        await self.enter_async_context(self.server)
+        self.close = self.pop_all()
+        return self
+
+    async def connect(self, data):
+        """Send something on a new connection, and see that it came."""
+        before = set(self.app.connections)
+        reader, writer = await connect(self.server)
+        await until(lambda: self.app.connections != before)
+        (connection,) = self.app.connections - before
+        writer.write(data)
+        await until(lambda: not data or connection.parser.target is not None)
+        self.push_async_callback(hang_up, writer)
+        return reader, writer
+
+    def stop(self):
+        return asyncio.create_task(self.close.aclose())
+
+
+@on_each_loop
+async def test_idle_connections_are_closed_by_a_stop(step):
+    async with Stopped() as block:
+        await block.serve(hello_app(step, interval=60))
+        reader, writer = await block.connect(GET)
+        await reader.readuntil(b"hello")
+        stopping = block.stop()
+
+        assert await reader.read() == b""
+        await hang_up(writer)
+        await stopping
+
+
+@on_each_loop
+async def test_stop_lets_nobody_else_in(step):
+    app, go_on = hello_app(step), asyncio.Event()
+
+    @app.route("/slow")
+    async def slow(request, response):
+        await go_on.wait()
+
+    async with Stopped() as block:
+        await block.serve(app)
+        reader, _ = await block.connect(GET.replace(b"/", b"/slow", 1))
+        stopping = block.stop()
+        await asyncio.sleep(0)
+        with pytest.raises(OSError):
+            await connect(block.server)
+        go_on.set()
+        said = await reader.read()
+        await block.aclose()
+        await stopping
+
+    assert said.startswith(b"HTTP/1.1 200 OK")
+
+
+@on_each_loop
+async def test_what_runs_and_what_was_begun_is_answered_by_a_stop(step):
+    app, go_on, trace = hello_app(step), asyncio.Event(), []
+    slow_get = GET.replace(b"/", b"/slow", 1)
+
+    @app.route("/slow")
+    async def slow(request, response):
+        await go_on.wait()
+        trace.append("handler")
+
+    @app.listen("shutdown")
+    def shutdown():
+        trace.append("shutdown")
+
+    async with Stopped() as block:
+        await block.serve(app)
+        begun = await block.connect(GET[:1])
+        running = await block.connect(slow_get)
+        pipelined = await block.connect(slow_get + GET + GET)
+        stopping = block.stop()
+        await asyncio.sleep(0)
+        begun[1].write(GET[1:])
+        said = [await begun[0].read()]
+        go_on.set()
+        said += [await running[0].read(), await pipelined[0].read()]
+        await block.aclose()
+        await stopping
+
+    answers = [one.count(b"HTTP/1.1 200 OK") for one in said]
+    lasts = [one.count(b"\r\nconnection: close\r\n") for one in said]
+    assert (answers, lasts) == ([1, 1, 3], [1, 1, 1])
+    assert trace == ["handler", "handler", "shutdown"]
+
+
+@on_each_loop
+async def test_stop_does_not_wait_for_ever(step, caplog):
+    app, trace = hello_app(step, grace=0.01), []
+
+    @app.route("/slow")
+    async def slow(request, response):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            trace.append("cancelled")
+
+    @app.listen("shutdown")
+    def shutdown():
+        trace.append("shutdown")
+
+    async with Stopped() as block:
+        await block.serve(app)
+        reader, _ = await block.connect(GET.replace(b"/", b"/slow", 1))
+        await block.stop()
+        said = await reader.read()
+
+    assert said == b""
+    assert trace == ["cancelled", "shutdown"]
+    assert caplog.messages == []
+
+
+# Programs
+
+
+@pytest.fixture
+def program(step, tmp_path):
+    """Return what runs a program on the rooms of a step."""
+
+    @contextlib.contextmanager
+    def running(source, loop=None, env=None, **values):
+        loop = loop or ("uvloop" if uvloop else "asyncio")
+        values["loop"] = "asyncio.new_event_loop"
+        if loop == "uvloop":
+            values["loop"] = "server.new_event_loop"
+        file = tmp_path / "program.py"
+        file.write_text(filled(source, values))
+        with launched(step.folder, file, env) as running:
+            yield running
+
+    return running
+
+
+def filled(source, values):
+    for name, value in values.items():
+        text = value if name == "loop" else repr(value)
+        source = source.replace("{" + name + "}", text)
+    return source
+
+
+def ask(running, path="/"):
+    """Return what a program answers on a new connection."""
+    here = http.client.HTTPConnection(running.host, running.port, PATIENCE)
+    with contextlib.closing(here):
+        here.request("GET", path)
+        return here.getresponse().read().decode()
+
+
+def soon(condition):
+    """Wait until something holds that nobody tells us of."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+    return found
+
+
+def gone(port):
+    """Wait until nobody listens at a port."""
+
+    def refused():
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+            return False
+        return True
+
+    soon(refused)
+
+
+def asleep(pid):
+    """Wait until a process waits: in the midst of a step, a second Ctrl-C
+    may be told with a traceback."""
+    process = psutil.Process(pid)
+    soon(lambda: process.status() == psutil.STATUS_SLEEPING)
+
+
+STUBBORN = """
+import asyncio, server
+from pico import Pico
+
+app = Pico()
+server.new_event_loop = {loop}
+server.Server.grace = 3600
+
+@app.route("/")
+async def index(request, response):
+    await asyncio.Event().wait()
+
+app.run()
+"""
+
+
+@on_posix
+@EACH_LOOP
+@pytest.mark.parametrize(
+    "signals",
+    list(itertools.product([signal.SIGINT, signal.SIGTERM], repeat=2)),
+    ids=lambda pair: "-".join(number.name for number in pair),
+)
+def test_second_signal_does_not_wait(step, program, loop, signals):
+    with program(STUBBORN, loop) as running:
+        here = running.host, running.port
+        with (
+            socket.create_connection(here, PATIENCE) as busy,
+            socket.create_connection(here, PATIENCE) as idle,
+        ):
+            busy.sendall(GET)
+            idle.sendall(b"OPTIONS * HTTP/1.1\r\nhost: pico\r\n\r\n")
+            assert idle.recv(4096).startswith(b"HTTP/1.1 204")
+            running.process.send_signal(signals[0])
+            assert idle.recv(4096) == b""
+            asleep(running.process.pid)
+            assert running.process.poll() is None
+            running.process.send_signal(signals[1])
+            ended = running.process.wait(PATIENCE), running.log()
+
+    assert ended == (0, "")
+
+
+RUNS = """
+from pico import Pico
+
+app = Pico()
+app.run({arguments})
+"""
+
+
+@pytest.mark.parametrize("arguments", ["", "workers=2", "reload=True"])
+def test_port_in_use_is_told_in_a_sentence(step, tmp_path, arguments):
+    file = tmp_path / "program.py"
+    file.write_text(RUNS.replace("{arguments}", arguments))
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-P", file],
+            env=environment(step.folder, {"PORT": port}),
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "in use" in done.stderr and "PORT=0" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@unix
+def test_unix_socket_in_use_is_told_in_a_sentence(step, tmp_path, path):
+    file = tmp_path / "program.py"
+    file.write_text(RUNS.replace("{arguments}", f"unix={path!r}"))
+
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(path)
+        taken.listen()
+        done = subprocess.run(
+            [sys.executable, "-P", file],
+            env=environment(step.folder, {}),
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Somebody listens at {path}.\n"
+
+
+def test_error_of_the_app_is_not_taken_for_one_of_the_port(step):
+    app = hello_app(step)
+
+    @app.listen("startup")
+    def start():
+        raise FileNotFoundError("drones.csv")
+
+    with pytest.raises(FileNotFoundError, match=r"drones\.csv"):
+        app.run(port=0)
+
+
+# Workers
+
+WORKERS = """
+import os, socket
+import workers
+from pico import Pico
+
+app = Pico()
+workers.Supervisor.patience = {patience}
+
+@app.route("/")
+async def index(request, response):
+    response.body = str(os.getpid())
+
+@app.route("/block/{port:int}")
+async def block(request, response, port):
+    with socket.create_connection(("127.0.0.1", port)) as whoever:
+        whoever.recv(1)
+    response.body = str(os.getpid())
+
+app.run(workers={number})
+"""
+
+
+@contextlib.contextmanager
+def family(program, number=2, patience=15):
+    """Yield a program with workers, and those, once they all answer."""
+    with program(WORKERS, number=number, patience=patience) as running:
+        parent = psutil.Process(running.process.pid)
+        yield running, parent
+
+
+@contextlib.contextmanager
+def busy(running):
+    """Yield the id of a worker that cannot do anything else."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as gate,
+        socket.create_connection(
+            (running.host, running.port), PATIENCE
+        ) as client,
+    ):
+        gate.settimeout(PATIENCE)
+        path = b"/block/%d" % gate.getsockname()[1]
+        client.sendall(GET.replace(b"/", path, 1))
+        inside, _ = gate.accept()
+        with inside:
+            pid = soon(lambda: blocked(running, inside.getpeername()[1]))
+            yield pid
+
+
+def blocked(running, port):
+    """Return the worker whose connection leaves from a port."""
+    for child in psutil.Process(running.process.pid).children():
+        for connection in child.net_connections("tcp"):
+            if connection.laddr.port == port:
+                return child.pid
+    return None
+
+
+@on_posix
+def test_workers_share_the_port_and_the_work(step, program):
+    with family(program) as (running, parent), busy(running) as pid:
+        other = int(ask(running))
+
+        assert {pid, other} == {child.pid for child in parent.children()}
+
+
+@on_posix
+def test_worker_that_was_killed_is_replaced(step, program):
+    with family(program) as (running, parent), busy(running) as pid:
+        other = int(ask(running))
+        os.kill(other, signal.SIGKILL)
+        new = int(ask(running))
+
+        assert new not in (pid, other)
+        assert new in {child.pid for child in parent.children()}
+        assert running.log() == f"Worker {other} died: another starts.\n"
+
+
+@on_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_all_workers(step, program, number):
+    with family(program) as (running, parent):
+        ask(running)
+        workers = parent.children()
+        running.process.send_signal(number)
+        ended = running.process.wait(PATIENCE), running.log()
+        _, alive = psutil.wait_procs(workers, timeout=0)
+
+    assert len(workers) == 2
+    assert alive == []
+    assert ended == (0, "")
+
+
+@on_posix
+def test_second_signal_kills_workers_that_hang(step, program):
+    with family(program, 2, 3600) as (running, _), busy(running) as pid:
+        other = int(ask(running))
+        running.process.terminate()
+        soon(lambda: not psutil.pid_exists(other) or zombie(other))
+        running.process.terminate()
+        status = running.process.wait(PATIENCE)
+
+        assert (status, psutil.pid_exists(pid)) == (0, False)
+
+
+def zombie(pid):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+@on_posix
+def test_workers_end_if_nobody_looks_after_them(step, program):
+    with family(program) as (running, parent):
+        ask(running)
+        workers = parent.children()
+        running.process.kill()
+        running.process.wait(PATIENCE)
+        _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
+
+    assert len(workers) == 2
+    assert alive == []
+
+
+@on_posix
+def test_worker_that_hangs_is_killed_when_it_is_renewed(step, program):
+    with family(program, 2, 0.1) as (running, parent):
+        with busy(running) as pid:
+            old = parent.children()
+            running.process.send_signal(signal.SIGHUP)
+            psutil.wait_procs(old, timeout=PATIENCE)
+
+            assert not psutil.pid_exists(pid)
+        assert int(ask(running)) not in {child.pid for child in old}
+        soon(lambda: len(parent.children()) == 2)
+        assert running.log() == ""
+        assert running.process.poll() is None
+
+
+# Reload
+
+RELOADS = """
+from words import TEXT
+from pico import Pico
+
+app = Pico()
+
+@app.route("/")
+async def index(request, response):
+    response.body = TEXT
+
+app.run(reload=True)
+"""
+
+
+def says(running, text):
+    """Return whether a program answers this; it may be about to start."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return ask(running) == text
+    return False
+
+
+@on_posix
+def test_changed_program_is_reloaded_whatever_was_wrong(
+    step, program, tmp_path
+):
+    words = tmp_path / "words.py"
+    words.write_text("TEXT = 'one'")
+    path = os.pathsep.join([str(step.folder), str(tmp_path)])
+
+    with program(RELOADS, env={"PYTHONPATH": path}) as running:
+        assert ask(running) == "one"
+        words.write_text("TEXT = 'two'")
+        soon(lambda: says(running, "two"))
+        words.write_text("TEXT = ")
+        soon(lambda: "SyntaxError" in running.log())
+        (tmp_path / "more.py").write_text("TEXT = 'three'")
+        words.write_text("from more import TEXT")
+        assert ask(running) == "three"
+        (tmp_path / "more.py").write_text("TEXT = 'four'")
+        soon(lambda: says(running, "four"))
+        running.process.terminate()
+
+        assert running.process.wait(PATIENCE) == 0
