@@ -34,6 +34,7 @@ VERBS = [
     ["diff"],
     ["ladder"],
     ["bench"],
+    ["memory"],
     ["docs"],
 ]
 

@@ -1,4 +1,4 @@
-"""The verbs of the workshop: list, serve, dev check, diff, ladder, docs.
+"""The verbs of the workshop: list, serve, dev check, diff, ladder, docs...
 
 Knows: words on the command line, exit statuses, Ctrl-C.
 Does not know: how a verb does its work; modules are loaded when needed.
@@ -371,6 +371,21 @@ def bench(
                 " make it first, or choose another."
             )
     return run(name, Options(quick, json, svg, load, target, steps))
+
+
+@verb("memory", "memory", "memory 01 05", "memory --json memory.json")
+def memory(
+    steps: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STEPS", help="Only these steps."),
+    ] = None,
+    json: Json = None,
+) -> int:
+    """Measure what a connection costs a server in memory."""
+    from workshop.bench import memory
+
+    chosen = [find(word) for word in steps or ()]
+    return memory.run(chosen or all_steps(), json)
 
 
 @verb("docs", "docs", "docs --port 8010", "docs --build")
