@@ -4,13 +4,15 @@ Knows: the fields of a handshake; origins, subprotocols, compression.
 Does not know: what is said once it is open.
 """
 
-from messages import HttpError
 from websockets.datastructures import Headers
 from websockets.extensions.permessage_deflate import (
     ServerPerMessageDeflateFactory,
 )
 from websockets.http11 import Request
+from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+
+from messages import HttpError
 
 # As the library has it: less memory for each connection, a little longer.
 DEFLATE = ServerPerMessageDeflateFactory(
@@ -18,12 +20,8 @@ DEFLATE = ServerPerMessageDeflateFactory(
     client_max_window_bits=12,
     compress_settings={"memLevel": 5},
 )
-# What a client may ask for instead, if it asked wrongly.
-HINTS = {
-    405: {"allow": "GET"},
-    426: {"upgrade": "websocket", "sec-websocket-version": "13"},
-}
-HINTS[400] = HINTS[426]
+# What a client should ask for instead.
+UPGRADE = {"upgrade": "websocket", "sec-websocket-version": "13"}
 
 
 def accept(request, origins, subprotocols, max_size, compress):
@@ -34,18 +32,19 @@ def accept(request, origins, subprotocols, max_size, compress):
         subprotocols=list(subprotocols),
         select_subprotocol=select,
         max_size=max_size,
+        state=OPEN,  # from here on it is to read frames
     )
-    fields, version = Headers(request.headers), f"HTTP/{request.version}"
-    answer = core.accept(Request(request.url, fields, request.method, version))
+    if (request.method, request.version) != ("GET", "1.1"):
+        raise HttpError(426, "A handshake is a GET in HTTP/1.1.", UPGRADE)
+    answer = core.accept(Request(request.url, Headers(request.headers)))
     if answer.status_code != 101:
-        hints = HINTS.get(answer.status_code)
+        hints = UPGRADE if answer.status_code in (400, 426) else {}
         raise HttpError(answer.status_code, f"{core.handshake_exc}.", hints)
     connection = request.source
     ready(request, connection)
     ws = request.app.WebSocket(core, connection.transport)
     connection.hand_over(ws)
-    core.send_response(answer)
-    ws.flush()
+    ws.transport.write(answer.serialize())
     return ws
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 
 try:
-    from websockets.frames import CTRL_OPCODES, OP_BINARY, OP_TEXT
+    from websockets.frames import CTRL_OPCODES, Opcode
     from websockets.protocol import OPEN
 except ImportError as error:
     raise ImportError(
@@ -87,8 +87,8 @@ class FrameFlow(asyncio.Protocol):
 
     def collect(self, frame):
         """Add a frame to the message that it is a part of."""
-        if frame.opcode in (OP_TEXT, OP_BINARY):
-            self.is_text = frame.opcode is OP_TEXT
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self.is_text = frame.opcode is Opcode.TEXT
         self.message += frame.data
         if frame.fin:
             message, self.message = bytes(self.message), bytearray()
