@@ -767,7 +767,8 @@ TALK = """async url => {
   }
   ws.close(4002, "done");
   const end = await next("close");
-  return JSON.stringify([ws.protocol, ws.extensions.split(";")[0], said, end.code]);
+  return JSON.stringify([
+    ws.protocol, ws.extensions.split(";")[0], said, end.code]);
 }"""
 
 
