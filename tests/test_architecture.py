@@ -273,6 +273,8 @@ def own_lines(function, source):
 
 def blank(lines, first, last):
     """Blank lines, counted from 1; what is left must still be Python."""
+    if not lines[first - 1].strip():
+        return  # within another function that was blanked
     indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
     lines[first - 1] = " " * indent + "pass"
     lines[first:last] = [""] * (last - first)

@@ -40,10 +40,9 @@ def accept(request, origins, subprotocols, max_size, compress):
     if answer.status_code != 101:
         hints = UPGRADE if answer.status_code in (400, 426) else {}
         raise HttpError(answer.status_code, f"{core.handshake_exc}.", hints)
-    connection = request.source
-    ready(request, connection)
-    ws = request.app.WebSocket(core, connection.transport)
-    connection.hand_over(ws)
+    ready(request, request.source)
+    ws = request.app.WebSocket(core, request.source.transport)
+    request.source.hand_over(ws)
     ws.transport.write(answer.serialize())
     return ws
 
