@@ -16,6 +16,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -379,6 +380,7 @@ class Stopped(contextlib.AsyncExitStack):
         (connection,) = self.app.connections - before
         writer.write(data)
         await until(lambda: not data or connection.parser.target is not None)
+        await until(lambda: not self.server.entering)
         self.push_async_callback(hang_up, writer)
         return reader, writer
 
@@ -392,6 +394,34 @@ async def test_idle_connections_are_closed_by_a_stop(step):
         await block.serve(hello_app(step, interval=60))
         reader, writer = await block.connect(GET)
         await reader.readuntil(b"hello")
+        stopping = block.stop()
+
+        assert await reader.read() == b""
+        await hang_up(writer)
+        await stopping
+
+
+@on_each_loop
+async def test_stop_answers_who_has_just_connected(step):
+    async with Stopped() as block:
+        await block.serve(hello_app(step, interval=60))
+        reader, writer = await block.connect(b"")
+        stopping = block.stop()
+        await asyncio.sleep(0)
+        writer.write(GET)
+        said = await reader.read()
+        await hang_up(writer)
+        await stopping
+
+    assert b"\r\nconnection: close\r\n" in said
+    assert content(said) == b"hello"
+
+
+@on_each_loop
+async def test_stop_does_not_wait_long_for_a_first_request(step):
+    async with Stopped() as block:
+        await block.serve(hello_app(step, interval=0.01, grace=60))
+        reader, writer = await block.connect(b"")
         stopping = block.stop()
 
         assert await reader.read() == b""
@@ -650,6 +680,97 @@ def test_error_of_the_app_is_not_taken_for_one_of_the_port(step):
         app.run(port=0)
 
 
+# Descriptors
+
+FEW = """
+import asyncio, resource, server
+from pico import Pico
+
+resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
+server.new_event_loop = {loop}
+server.Server.interval = 0.05
+app, files = Pico(), []
+
+@app.route("/")
+async def index(request, response):
+    response.body = "hello"
+
+@app.route("/take")
+async def take(request, response):
+    try:
+        while True:
+            files.append(open("/dev/null"))
+    except OSError:
+        response.body = "none is left"
+
+@app.route("/free")
+async def free(request, response):
+    while files:
+        files.pop().close()
+
+app.run()
+"""
+
+
+def crowd(running, number, stack):
+    """Return so many connections, each with a request."""
+    here = running.host, running.port
+    sockets = []
+    for _ in range(number):
+        one = stack.enter_context(socket.create_connection(here, PATIENCE))
+        one.sendall(GET)
+        sockets.append(one)
+    return sockets
+
+
+@on_posix
+@EACH_LOOP
+@pytest.mark.parametrize("limit", [64, 256])
+def test_more_connections_than_descriptors_have_to_wait(
+    step, program, loop, limit
+):
+    with (
+        program(FEW, loop, limit=limit) as running,
+        contextlib.ExitStack() as stack,
+    ):
+        first, *others = crowd(running, limit // 2 + 60, stack)
+        soon(lambda: "must wait" in running.log())
+        assert first.recv(4096).endswith(b"hello")
+        held = running.log()
+        first.close()
+        for older, newer in zip([first, *others], others, strict=False):
+            older.close()
+            assert newer.recv(4096).endswith(b"hello")
+        log = running.log()
+
+    assert held.count("must wait") == 1
+    assert [line for line in log.splitlines() if "must wait" not in line] == []
+
+
+@on_posix
+@EACH_LOOP
+def test_server_that_ran_out_of_descriptors_recovers(step, program, loop):
+    with (
+        program(FEW, loop, limit=64) as running,
+        contextlib.ExitStack() as stack,
+    ):
+        first, *others = crowd(running, 40, stack)
+        soon(lambda: "must wait" in running.log())
+        first.sendall(GET.replace(b"/", b"/take", 1))
+        said = b""
+        while b"none is left" not in said:
+            said += first.recv(4096)
+        for one in others[:20]:
+            one.close()
+        first.sendall(GET.replace(b"/", b"/take", 1))
+        while said.count(b"none is left") < 2:
+            said += first.recv(4096)
+        first.sendall(GET.replace(b"/", b"/free", 1))
+
+        assert others[-1].recv(4096).endswith(b"hello")
+        assert ask(running) == "hello"
+
+
 # Workers
 
 WORKERS = """
@@ -788,6 +909,69 @@ def test_worker_that_hangs_is_killed_when_it_is_renewed(step, program):
         soon(lambda: len(parent.children()) == 2)
         assert running.log() == ""
         assert running.process.poll() is None
+
+
+class Load(threading.Thread):
+    """Asks and asks until it is told to end; remembers what went wrong."""
+
+    def __init__(self, running, keep):
+        super().__init__()
+        self.running, self.keep = running, keep
+        self.wrong, self.answers, self.ending = [], 0, False
+
+    def run(self):
+        make = functools.partial(
+            http.client.HTTPConnection,
+            self.running.host,
+            self.running.port,
+            PATIENCE,
+        )
+        connection, used = make(), False
+        while not self.ending:
+            try:
+                connection.request("GET", "/")
+                connection.getresponse().read()
+            except (OSError, http.client.HTTPException) as error:
+                if not used:
+                    self.wrong.append(repr(error))
+                connection.close()
+                used = False
+                continue
+            self.answers += 1
+            used = self.keep
+            if not self.keep:
+                connection.close()
+        connection.close()
+
+
+@contextlib.contextmanager
+def loaded(running):
+    """Yield clients: two that keep their connections, two that do not."""
+    clients = [Load(running, keep) for keep in (True, False) * 2]
+    for client in clients:
+        client.start()
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            client.ending = True
+        for client in clients:
+            client.join()
+
+
+@on_posix
+def test_rolling_restart_refuses_nobody(step, program):
+    with family(program) as (running, parent), loaded(running) as clients:
+        ask(running)
+        old = parent.children()
+        running.process.send_signal(signal.SIGHUP)
+        _, alive = psutil.wait_procs(old, timeout=PATIENCE)
+        ask(running)
+        new = parent.children()
+
+    assert (len(old), alive, len(new)) == (2, [], 2)
+    assert all(client.answers for client in clients)
+    assert [error for client in clients for error in client.wrong] == []
 
 
 # Reload

@@ -20,6 +20,7 @@ class Connection(Flow):
 
     max_drain = 2**20  # bytes of content that nobody wanted
     stopping = False
+    gone = False  # whether nobody is there any more whom we may answer
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -28,13 +29,19 @@ class Connection(Flow):
 
     def connection_lost(self, error):
         self.app.connections.discard(self)
+        self.gone = True
         self.task.cancel()
 
     def stop(self):
-        """Answer what was begun already, then close."""
+        """Answer what was begun already, then close.
+
+        Who has just connected may be about to ask: that waits for another
+        call.
+        """
+        new = self.parser.target is None and not self.stopping
         self.stopping = True
         idle = self.request is None and not self.parser.requests
-        if idle and not self.parser.head:
+        if idle and not (new or self.parser.head):
             self.parser.finish()
             self.wake()
 
@@ -47,7 +54,7 @@ class Connection(Flow):
         self.app.connections.discard(self)
         self.app.connections.add(protocol)
         self.transport.set_protocol(protocol)
-        self.transport = None
+        self.transport, self.gone = None, True
 
     async def serve(self):
         """Answer request after request until the connection ends."""
@@ -60,7 +67,7 @@ class Connection(Flow):
                     await self.received()
             if alive and parser.error:
                 await self.refuse(parser.error)
-            if self.transport:
+            if not self.gone:
                 await self.linger()
                 self.transport.close()
         except asyncio.CancelledError:
@@ -81,7 +88,7 @@ class Connection(Flow):
         request.source = self
         response = await self.app.answer(request)
         self.silent = False
-        if self.transport is None:
+        if self.gone:
             return False
         await self.send(request, response)
         if request.keep_alive and not request.complete:
@@ -89,6 +96,7 @@ class Connection(Flow):
         self.request = None
         if self.parser.unparsed:
             self.parser.feed(b"")  # now there is room
+            await asyncio.sleep(0)  # and it is the turn of others
         return request.keep_alive
 
     async def more(self, request):
@@ -141,8 +149,8 @@ class Connection(Flow):
                 if piece:  # an empty chunk would be the last one
                     self.transport.write(head + render(piece))
                     head, request.awaits_continue = b"", False
-                if self.room:
-                    await self.room
+                # Others have their turn, and the news that it has left.
+                await (self.room or asyncio.sleep(0))
         except Exception as error:
             if not head:
                 raise

@@ -13,19 +13,12 @@ import socket
 from pathlib import Path
 from ssl import Purpose, create_default_context
 
-from workers import INHERITED, Supervisor, inherited
+from workers import INHERITED, Supervisor, bind, descriptors
 
 try:
     from uvloop import new_event_loop
 except ImportError:  # No uvloop on Windows: asyncio's own loop will do.
     from asyncio import new_event_loop
-
-try:
-    import resource
-
-    FILES, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-except ImportError:  # Windows counts no descriptors.
-    FILES = -1
 
 logger = logging.getLogger("pico")
 
@@ -38,6 +31,7 @@ class Server:
 
     def __init__(self, app, host=None, port=None, ssl=None, unix=None):
         self.app = app
+        self.protocol = lambda: app.Protocol(app)
         self.host = host or os.environ.get("HOST", "127.0.0.1")
         port = os.environ.get("PORT", "8000") if port is None else port
         self.port = int(port)
@@ -47,7 +41,7 @@ class Server:
             ssl.load_cert_chain(*files)
         self.ssl = ssl
         self.worker = INHERITED in os.environ
-        self.socket = self.listener = None
+        self.socket, self.listener, self.entering = None, None, set()
         self.max_connections = descriptors()
 
     async def __aenter__(self):
@@ -66,31 +60,30 @@ class Server:
         """Answer what was asked, but not for ever; then say goodbye."""
         self.unlisten()
         self.release()
-        tasks = [connection.task for connection in self.app.connections]
-        for connection in set(self.app.connections):
-            connection.stop()
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=self.grace)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        if self.entering:
+            await asyncio.wait(self.entering, timeout=self.interval)
+        # Who has just connected has asked nothing yet: wait for it a little.
+        await self.stop_connections(self.interval)
+        pending = await self.stop_connections(self.grace)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
         self.sweeper.cancel()
         await self.app.shutdown()
 
+    async def stop_connections(self, patience):
+        """Return the tasks that still run when the time is over."""
+        for connection in set(self.app.connections):
+            connection.stop()
+        tasks = [connection.task for connection in self.app.connections]
+        return (
+            (await asyncio.wait(tasks, timeout=patience))[1] if tasks else ()
+        )
+
     def bind(self):
         """Return the listening socket; a worker has inherited it."""
-        self.parent, *descriptor = inherited()
-        if descriptor:
-            listening = socket.socket(fileno=descriptor[0])
-        elif self.unix:
-            clear(self.unix)
-            listening = socket.create_server(self.unix, family=socket.AF_UNIX)
-        else:
-            family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-            address = self.host, self.port
-            listening = socket.create_server(address, family=family)
-            # Connections inherit it; asyncio's loop would not ask for it.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.parent, listening = bind(self.host, self.port, self.unix)
+        listening.setblocking(False)
         self.url = f"unix:{self.unix}"
         if not self.unix:
             self.host, self.port = listening.getsockname()[:2]
@@ -105,38 +98,60 @@ class Server:
             Path(self.unix).unlink(missing_ok=True)
 
     async def listen(self):
-        """Accept connections, on a copy: the socket outlives a pause."""
-        self.listener = await asyncio.get_running_loop().create_server(
-            self.accept, sock=self.socket.dup(), ssl=self.ssl
-        )
+        """Let in who connects, one by one, so that they can be counted."""
+        loop, self.listening = asyncio.get_running_loop(), True
+        try:
+            loop.add_reader(self.socket, self.accept)
+        except NotImplementedError:  # Windows counts no descriptors.
+            self.listener = await loop.create_server(
+                self.protocol, sock=self.socket.dup(), ssl=self.ssl
+            )
 
     def unlisten(self):
-        """Accept no more: who comes now waits, as long as the socket."""
+        """Let nobody in: who comes now waits, as long as the socket."""
+        self.listening = False
         if self.listener:
             self.listener.close()
-            self.listener = None
+        else:
+            asyncio.get_running_loop().remove_reader(self.socket)
 
     def accept(self):
-        """Return the protocol of a connection; the last one may be it."""
-        number = len(self.app.connections) + 1
-        if number >= self.max_connections and self.listener:
+        """Let one in; if nobody fits in behind, the others wait."""
+        number = len(self.app.connections) + len(self.entering) + 1
+        try:
+            client, _ = self.socket.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # Another worker was faster, or it has left.
+        except OSError as error:
+            logger.error("Nobody else can connect for now: %s", error)
+            self.unlisten()
+            return
+        task = asyncio.create_task(self.enter(client))
+        self.entering.add(task)
+        task.add_done_callback(self.entering.discard)
+        if number >= self.max_connections:
             logger.error("%d connections are open: more must wait.", number)
             self.unlisten()
-        return self.app.Protocol(self.app)
+
+    async def enter(self, client):
+        """Make a connection of a client, if it agrees on TLS."""
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self.protocol, client, ssl=self.ssl
+            )
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
-        now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(self.interval)
             if self.parent not in (0, os.getppid()):
                 signal.raise_signal(signal.SIGTERM)  # nobody looks after us
             for connection in set(self.app.connections):
-                connection.expire(now())
-            if not self.listener and self.socket.fileno() >= 0:
-                if len(self.app.connections) < self.max_connections:
-                    with contextlib.suppress(OSError):  # No: a file took it.
-                        await self.listen()
+                connection.expire(asyncio.get_running_loop().time())
+            number = len(self.app.connections) + len(self.entering)
+            if not self.listening and self.socket.fileno() >= 0:
+                if number < self.max_connections:
+                    await self.listen()
 
     def run(self, workers=1, reload=False):
         """Serve until Ctrl-C or SIGTERM; a second one does not wait."""
@@ -156,9 +171,7 @@ class Server:
 
     def supervise(self, workers, reload):
         """Let workers serve, on a socket that is bound here."""
-        if not hasattr(socket, "AF_UNIX"):  # Windows
-            if workers > 1:
-                raise SystemExit("Windows cannot share a socket: one worker.")
+        if not hasattr(socket, "AF_UNIX"):  # Windows shares no socket.
             return Supervisor(None, workers, reload).run()
         self.socket = self.bind()
         print(f"Listening on {self.url}", flush=True)
@@ -168,26 +181,10 @@ class Server:
             self.release()
 
     async def serve_forever(self):
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         with contextlib.suppress(NotImplementedError):  # on Windows
-            stop = asyncio.current_task().cancel
-            loop.add_signal_handler(signal.SIGTERM, stop)
+            loop.add_signal_handler(signal.SIGTERM, task.cancel)
         async with self:
             if not self.parent:
                 print(f"Listening on {self.url}", flush=True)
             await asyncio.Event().wait()
-
-
-def clear(path):
-    """Remove a Unix socket that nobody listens at."""
-    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(path)
-        raise OSError(f"Somebody listens at {path}")
-    if Path(path).is_socket():
-        Path(path).unlink()
-
-
-def descriptors():
-    """Return how many connections may be open; some files are, too."""
-    return max(FILES - 128, FILES // 2) if FILES > 0 else 2**31

@@ -1,6 +1,6 @@
 """Run the program again, as workers that share a listening socket.
 
-Knows: processes, signals, the files of the program.
+Knows: processes, signals, files: of the program, and the socket they share.
 Does not know: connections, requests.
 """
 
@@ -9,10 +9,16 @@ import itertools
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+try:
+    from resource import RLIMIT_NOFILE, getrlimit
+except ImportError:  # Windows counts no descriptors.
+    RLIMIT_NOFILE, getrlimit = None, lambda limit: (-1, -1)
 
 PREFIXES = sys.prefix, sys.base_prefix  # what is installed does not change
 logger = logging.getLogger("pico")
@@ -30,7 +36,9 @@ class Supervisor:
     patience = 15  # seconds for a worker to stop by itself
 
     def __init__(self, listening, number, reload):
-        self.listening = listening  # None on Windows: no socket is shared
+        if listening is None and number > 1:
+            raise SystemExit("Windows cannot share a socket: one worker.")
+        self.listening = listening
         self.number, self.reload = number, reload
         self.outdated = False
 
@@ -92,9 +100,32 @@ def stop(workers, patience):
             worker.wait()
 
 
-def inherited():
-    """Return who looks after a worker, and the descriptor of its socket."""
-    return [int(word) for word in os.environ.pop(INHERITED, "0").split()]
+def bind(host, port, unix):
+    """Return who looks after us, or 0, and the socket that listens.
+
+    A worker has inherited both.
+    """
+    parent, *descriptor = os.environ.pop(INHERITED, "0").split()
+    if descriptor:
+        return int(parent), socket.socket(fileno=int(descriptor[0]))
+    if unix:
+        clear(unix)
+        return 0, socket.create_server(unix, family=socket.AF_UNIX)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.create_server((host, port), family=family, backlog=2048)
+    # Connections inherit it; asyncio's loop would not ask for it here.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return 0, made
+
+
+def clear(path):
+    """Remove a Unix socket that nobody listens at."""
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(path)
+        raise OSError(f"Somebody listens at {path}")
+    if Path(path).is_socket():
+        Path(path).unlink()
 
 
 def changes():
@@ -106,3 +137,9 @@ def changes():
         with contextlib.suppress(OSError):  # It has just been removed.
             times[path] = path.stat().st_mtime_ns
     return times
+
+
+def descriptors():
+    """Return how many connections may be open; some files are, too."""
+    soft, _ = getrlimit(RLIMIT_NOFILE)
+    return max(soft - 128, soft // 2) if soft > 0 else 2**31
