@@ -1,10 +1,14 @@
-"""What async makes feasible: the examples do what the pages say."""
+"""What async makes feasible: the examples do what their pages say."""
 
 import asyncio
+import contextlib
+import functools
 import importlib.util
 import json
 import sys
+import threading
 import time
+from urllib.parse import unquote
 
 import pytest
 from playwright.async_api import async_playwright
@@ -15,6 +19,7 @@ from workshop.steps import ROOT
 
 pytestmark = pytest.mark.steps("04", "05")
 
+WAYS = ["wrong", "right"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
@@ -69,7 +74,7 @@ async def test_chat_tells_all_in_a_room_and_nobody_else(example):
         heard = [await each.recv() for each in (ada, bob, carol)]
 
     assert heard == ["hello", "hello", "alone"]
-    assert set().union(*app["rooms"].values()) == set()
+    assert app["rooms"] == {}
 
 
 async def test_chat_leaves_who_does_not_read_behind(example):
@@ -143,7 +148,10 @@ async def test_clock_is_shown_by_a_browser(example):
       });
     })"""
 
-    async with example("sse_clock").app.serve(port=0) as server:
+    app = example("sse_clock").app
+    app["interval"] = 0.01
+
+    async with app.serve(port=0) as server:
         text = await looked_at(server, script)
 
     assert time.strptime(text, "%H:%M:%S")
@@ -210,89 +218,215 @@ async def test_mail_is_not_sent_to_what_is_no_address(example, fetch):
 
 
 class Weather:
-    """A service that answers when as many ask as it waits for."""
+    """A service that answers nobody until as many ask as it waits for."""
 
-    def __init__(self, step, wait_for):
-        self.app, self.now, self.most = step.Pico(), 0, 0
-        self.wait_for, self.go = wait_for, asyncio.Event()
+    def __init__(self, wait_for):
+        self.wait_for, self.waiting, self.seen = wait_for, {}, 0
+        self.full, self.quiet = asyncio.Event(), asyncio.Event()
 
-        @self.app.route("/{name}")
-        async def tell(request, response, name):
-            self.now += 1
-            self.most = max(self.most, self.now)
-            if self.now == self.wait_for:
-                self.go.set()
-            try:
-                await self.go.wait()
-            finally:
-                self.now -= 1
-            city = bytes.fromhex(name).decode()
-            if city == "Atlantis":
-                raise step.messages.HttpError(404)
-            response.body = f"rain in {city}"
+    async def __call__(self, reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        city = unquote(head.split()[1].decode()[1:])
+        self.waiting[writer], self.seen = city, self.seen + 1
+        if city == "Atlantis":
+            self.answer(writer, "404 Not Found")
+        if self.seen == self.wait_for:
+            self.full.set()
+        elif self.seen > self.wait_for:
+            self.answer_all()
+        await reader.read()  # until it has left
+        writer.close()
+        self.waiting.pop(writer, None)
+        if not self.waiting:
+            self.quiet.set()
 
+    def answer_all(self):
+        for writer in list(self.waiting):
+            self.answer(writer, "200 OK")
 
-async def asked(step, example, fetch, cities, wait_for):
-    app, weather = example("parallel_requests").app, Weather(step, wait_for)
-    async with weather.app.serve(port=0) as server:
-        app["weather"] = (server.host, server.port)
-        query = "&".join(f"city={city}" for city in cities)
-        answer = await fetch(app, f"/weather?{query}")
-    return answer, weather
-
-
-async def test_requests_go_out_in_parallel(step, example, fetch):
-    answer, _ = await asked(step, example, fetch, "abc", wait_for=3)
-
-    assert json.loads(answer.content) == {n: f"rain in {n}" for n in "abc"}
+    def answer(self, writer, status):
+        line = f"rain in {self.waiting.pop(writer)}\n"
+        head = f"HTTP/1.0 {status}\r\ncontent-type: text/plain\r\n\r\n"
+        writer.write((head + line).encode())
 
 
-async def test_requests_that_go_out_are_bounded(step, example, fetch):
-    answer, weather = await asked(
-        step, example, fetch, "abcdefghijklmnop", wait_for=10
-    )
+@pytest.fixture
+def weather_app(example):
+    """Return `weather_app(wait_for)`: the example, and a service for it."""
 
-    assert (answer.status, weather.most) == (200, 10)
-    assert len(json.loads(answer.content)) == 16
+    @contextlib.asynccontextmanager
+    async def made(wait_for):
+        module, service = example("parallel_requests"), Weather(wait_for)
+        module.PATIENCE = 60  # nothing is timed here
+
+        class Hasty(module.app.Server):
+            interval = grace = 0.01
+
+        module.app.Server = Hasty
+        async with await asyncio.start_server(
+            service, "127.0.0.1", 0
+        ) as listening:
+            module.app["weather"] = listening.sockets[0].getsockname()
+            yield module, service
+
+    return made
 
 
-async def test_request_that_fails_ends_the_others(step, example, fetch):
-    answer, weather = await asked(
-        step, example, fetch, ["a", "Atlantis"], wait_for=2
-    )
-
-    assert (answer.status, answer.field("retry-after")) == (503, "2")
-    assert weather.now == 0
+def asking(*cities):
+    query = "&".join(f"city={city}" for city in cities)
+    head = f"GET /weather?{query} HTTP/1.1\r\nhost: pico\r\n"
+    return f"{head}connection: close\r\n\r\n".encode()
 
 
-async def test_requests_to_nobody_are_an_error_of_ours(example, fetch):
+async def test_requests_go_out_in_parallel(weather_app, ask):
+    async with (
+        weather_app(wait_for=3) as (module, service),
+        asyncio.TaskGroup() as group,
+    ):
+        task = group.create_task(ask(module.app, asking("a", "b%20c", "d")))
+        await service.full.wait()
+        service.answer_all()
+
+    [answer] = task.result().answers
+    assert json.loads(answer.content) == [
+        "rain in a",
+        "rain in b c",
+        "rain in d",
+    ]
+
+
+async def test_requests_beyond_the_bound_wait_for_a_place(weather_app, ask):
+    cities = "abcdefghijklmnop"
+
+    async with (
+        weather_app(wait_for=10) as (module, service),
+        asyncio.TaskGroup() as group,
+    ):
+        task = group.create_task(ask(module.app, asking(*cities)))
+        await service.full.wait()
+        service.answer_all()
+
+    [answer] = task.result().answers
+    assert json.loads(answer.content) == [f"rain in {c}" for c in cities]
+
+
+async def test_requests_that_get_no_place_are_to_come_again(weather_app, ask):
+    async with (
+        weather_app(wait_for=10) as (module, service),
+        module.app.serve(port=0) as server,
+        asyncio.TaskGroup() as group,
+    ):
+        task = group.create_task(ask(server.url, asking(*"abcdefghij")))
+        await service.full.wait()
+        module.PATIENCE = 0
+        late = await ask(server.url, asking("k"))
+        service.answer_all()
+
+    answers = [*task.result().answers, *late.answers]
+    assert [answer.status for answer in answers] == [200, 503]
+    assert answers[1].field("retry-after") == "0"
+
+
+async def test_request_that_fails_ends_the_others(weather_app, ask):
+    async with weather_app(wait_for=9) as (module, service):
+        exchange = await ask(module.app, asking("a", "Atlantis", "b"))
+        await service.quiet.wait()
+
+    assert [answer.status for answer in exchange.answers] == [503]
+
+
+async def test_request_that_is_answered_by_half_has_failed(example, ask):
+    app = example("parallel_requests").app
+
+    async def half(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\nrain i")
+        writer.close()
+
+    async with await asyncio.start_server(half, "127.0.0.1", 0) as listening:
+        app["weather"] = listening.sockets[0].getsockname()
+        exchange = await ask(app, asking("a"))
+
+    assert [answer.status for answer in exchange.answers] == [503]
+
+
+async def test_requests_to_nobody_fail(example, ask):
     app = example("parallel_requests").app
     app["weather"] = ("127.0.0.1", 1)
 
-    answer = await fetch(app, "/weather?city=a")
+    exchange = await ask(app, asking("a"))
 
-    assert answer.status == 503
+    assert [answer.status for answer in exchange.answers] == [503]
 
 
-async def test_requests_are_counted_before_they_go_out(example, fetch):
-    answer = await fetch(
-        example("parallel_requests").app, "/weather?" + "&city=a" * 21
-    )
+async def test_requests_are_counted_before_they_go_out(weather_app, ask):
+    async with weather_app(wait_for=1) as (module, service):
+        exchange = await ask(module.app, asking(*21 * "a"))
 
-    assert answer.status == 400
+    assert [answer.status for answer in exchange.answers] == [400]
+    assert service.seen == 0
+
+
+# Cancellation
+
+
+async def test_client_that_leaves_takes_its_requests_along(weather_app):
+    async with (
+        weather_app(wait_for=2) as (module, service),
+        module.app.serve(port=0) as server,
+    ):
+        _, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(asking("a", "b"))
+        await service.full.wait()
+        writer.close()
+        await service.quiet.wait()
+
+    assert service.seen == 2
+
+
+async def test_server_that_stops_takes_its_requests_along(weather_app):
+    async with weather_app(wait_for=2) as (module, service):
+        async with module.app.serve(port=0) as server:
+            reader, writer = await asyncio.open_connection(
+                server.host, server.port
+            )
+            writer.write(asking("a", "b"))
+            await service.full.wait()
+        await service.quiet.wait()
+        answer = await reader.read()
+        writer.close()
+
+    assert (service.seen, answer) == (2, b"")
 
 
 # Blocking code
 
 
-@pytest.mark.parametrize(
-    ("path", "reports"), [("/wrong/1", 1), ("/right/1", 0)]
-)
-async def test_blocking_handler_is_told_by_its_name(
-    example, fetch, caplog, path, reports
-):
-    answer = await fetch(example("blocking").app, path)
+class LoopTime:
+    """Seconds as the loop has them: what a thread sleeps is not its."""
 
-    assert answer.content == b"1\n"
-    told = [m for m in caplog.messages if m.startswith("blocking.wrong held")]
-    assert len(told) == reports
+    now = 0.0
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        if threading.current_thread() is threading.main_thread():
+            self.now += seconds
+
+
+async def test_handler_that_blocks_is_told_by_its_name(
+    step, example, fetch, caplog, monkeypatch
+):
+    loop_time, room = LoopTime(), step.modules["extensions.slow"]
+    watching = functools.partial(room.slow, clock=loop_time.clock)
+    monkeypatch.setattr(room, "slow", watching)
+    module = example("blocking")
+    module.time = loop_time
+
+    answers = [await fetch(module.app, f"/{way}/1") for way in WAYS]
+
+    assert [answer.content for answer in answers] == [b"1\n", b"1\n"]
+    page = (ROOT / "docs" / "extensions" / "slow.md").read_text("utf-8")
+    [report] = caplog.messages
+    assert f"\n{report}\n" in page
