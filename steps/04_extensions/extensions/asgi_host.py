@@ -1,7 +1,7 @@
 """Serve any ASGI application (asgi.readthedocs.io).
 
 Knows: app; routes, lifespan.
-Does not know: how a request becomes events, and events a response.
+Does not know: how requests and messages become events, and events answers.
 """
 
 import asyncio
@@ -10,20 +10,31 @@ from extensions.asgi_exchange import ASGI, Exchange
 from pico import Pico
 from routing import Route
 
+try:
+    from extensions.asgi_host_websocket import Talk, WebSocket, wanted
+except ImportError:  # Then its WebSockets are requests as any.
+    Talk = WebSocket = None
 
-def asgi_host(application):
-    """Return an app that serves another: run it as any app."""
-    return Host(application)
+
+def asgi_host(application, origins="*", max_size=2**20, compress=True):
+    """Return an app that serves another: run it as any app.
+
+    The options are those of `websocket`. An ASGI application expects that
+    it is asked whom to let in, from wherever a browser comes.
+    """
+    options = {"max_size": max_size, "compress": compress}
+    return Host(application, origins=origins, **options)
 
 
 class Host(Pico):
     """Answers at its own routes; elsewhere the application does."""
 
+    WebSocket = WebSocket
     grace = 10  # seconds for what goes on behind the last answer
 
-    def __init__(self, application):
+    def __init__(self, application, **options):
         super().__init__()
-        self.application = application
+        self.application, self.options = application, options
         self.tasks = set()
         self.fallback = Route("/", [], self.delegate, lazy_body=True)
 
@@ -35,7 +46,10 @@ class Host(Pico):
 
     async def delegate(self, request, response):
         """Answer as the application does."""
-        exchange = Exchange(request)
+        if Talk and wanted(request):
+            exchange = Talk(request, **self.options)
+        else:
+            exchange = Exchange(request)
         self.spawn(exchange.run(self.application, self.lifespan.state.copy()))
         await exchange.answer(response)
 

@@ -34,7 +34,7 @@ def websocket(
         async def handler(request, response, **parameters):
             own = request.route.payload
             chosen = {name: own.get(name, options[name]) for name in options}
-            ws = accept(request, **chosen)
+            ws = await accept(request, **chosen)
             response.status = 101
             await converse(request, ws, view, parameters)
 

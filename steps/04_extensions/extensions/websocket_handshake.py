@@ -5,6 +5,7 @@ Does not know: what is said once it is open.
 """
 
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake, InvalidOrigin
 from websockets.extensions.permessage_deflate import (
     ServerPerMessageDeflateFactory,
 )
@@ -24,9 +25,17 @@ DEFLATE = ServerPerMessageDeflateFactory(
 UPGRADE = {"upgrade": "websocket", "sec-websocket-version": "13"}
 
 
-def accept(request, origins, subprotocols, max_size, compress):
+async def accept(request, **options):
     """Open a WebSocket, or answer with an error."""
-    core = ServerProtocol(
+    if hasattr(request.source, "accept_websocket"):
+        return await request.source.accept_websocket(request, **options)
+    core = protocol(request, **options)
+    return establish(request, core, negotiate(request, core))
+
+
+def protocol(request, origins, subprotocols, max_size, compress):
+    """Return what knows the rules of a WebSocket, and our own."""
+    return ServerProtocol(
         origins=allowed(request) if origins is None else listed(origins),
         extensions=[DEFLATE] if compress else [],
         subprotocols=list(subprotocols),
@@ -34,12 +43,32 @@ def accept(request, origins, subprotocols, max_size, compress):
         max_size=max_size,
         state=OPEN,  # from here on it is to read frames
     )
+
+
+def negotiate(request, core):
+    """Return the answer to a handshake, or raise."""
     if (request.method, request.version) != ("GET", "1.1"):
         raise HttpError(426, "A handshake is a GET in HTTP/1.1.", UPGRADE)
     answer = core.accept(Request(request.url, Headers(request.headers)))
     if answer.status_code != 101:
         hints = UPGRADE if answer.status_code in (400, 426) else {}
         raise HttpError(answer.status_code, f"{core.handshake_exc}.", hints)
+    return answer
+
+
+def agree(request, core):
+    """Agree on a subprotocol alone, where the server knows the rest."""
+    fields = Headers(request.headers)
+    try:
+        core.process_origin(fields)
+        core.subprotocol = core.process_subprotocol(fields)
+    except InvalidHandshake as error:
+        known = isinstance(error, InvalidOrigin)
+        raise HttpError(403 if known else 400, f"{error}.") from error
+
+
+def establish(request, core, answer):
+    """Answer a handshake, and speak of messages from then on."""
     ready(request, request.source)
     ws = request.app.WebSocket(core, request.source.transport)
     request.source.hand_over(ws)

@@ -10,6 +10,11 @@ from extensions.asgi_source import Source, read_request
 from messages import HttpError
 from rendering import render_head
 
+try:
+    from extensions.asgi_websocket import Handshake
+except ImportError:  # Then no route can be one for WebSockets.
+    Handshake = None
+
 # Fields that are the server's own.
 HOP = {b"connection", b"date", b"transfer-encoding"}
 
@@ -23,8 +28,13 @@ def asgi(app):
         elif scope["type"] == "http":
             source = Source(scope, receive)
             await source.watched(exchange(app, scope, source, send))
-        else:  # websocket: refused before it is accepted, which is a 403
-            await send({"type": "websocket.close", "code": 1000})
+        elif Handshake:
+            await receive()  # the news that there is a handshake
+            source = Handshake(app, scope, receive, send)
+            work = exchange(app, source.scope, source, source.deny)
+            await source.watched(work)
+        else:  # refused before it is accepted, which is a 403
+            await send({"type": "websocket.close"})
 
     return application
 
@@ -52,7 +62,9 @@ async def exchange(app, scope, source, send):
         return
     if request.complete:
         source.watch()
-    await write(request, await app.answer(request), source, send)
+    response = await app.answer(request)
+    if source.ws is None:
+        await write(request, response, source, send)
 
 
 async def write(request, response, source, send):

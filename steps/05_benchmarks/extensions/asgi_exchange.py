@@ -94,11 +94,14 @@ class Exchange:
     async def answer(self, response):
         """Answer with what the application sends first, and stream on."""
         try:
-            event = await self.next()
-            response.status = self.start["status"]
+            await self.reply(await self.next(), response)
         except BaseException:
             self.end()
             raise
+
+    async def reply(self, event, response):
+        """Begin with the first piece of a body."""
+        response.status = self.start["status"]
         for name, value in self.start.get("headers", ()):
             add_field(response, name.decode().lower(), value.decode("latin-1"))
         response.body = self.pieces(event)

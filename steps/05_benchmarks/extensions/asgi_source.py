@@ -29,7 +29,8 @@ def read_request(app, scope, source):
     request.source, request.keep_alive = source, True
     fields = request.headers
     framed = "content-length" in fields or "transfer-encoding" in fields
-    if framed or not version.startswith("1"):
+    talks = scope["type"] == "websocket"
+    if not talks and (framed or not version.startswith("1")):
         request.length = int(fields.get("content-length", 0))
         request.content, request.arrived = None, bytearray()
     request.complete = request.content is not None
@@ -66,6 +67,7 @@ class Source:
         self.scope, self.receive = scope, receive
         self.transport = self  # as far as extensions ask for an address
         self.left = self.answered = False
+        self.ws = None  # or what was opened instead of an answer
 
     def get_extra_info(self, name, default=None):
         """Return what the server knows, by the words of asyncio."""
