@@ -30,7 +30,7 @@ from mkdocs.structure.files import File
 
 from workshop.errors import WorkshopError
 from workshop.steps import ROOT
-from workshop.weaving import cuts, exchanges, figures, reference
+from workshop.weaving import cuts, exchanges, figures, reference, security
 
 DIRECTIVE = re.compile(r"^( *)<!-- ([a-z][a-z-]*)(?: (.*?))? -->$", re.M)
 FIGURE = re.compile(r"\[\[([\w.+ -]+)\]\]")
@@ -106,6 +106,7 @@ ALONE: Mapping[str, Callable[[], str]] = {
     "bench-list": reference.experiments,
     "extension-list": reference.extensions,
     "asyncio-only": reference.asyncio_only,
+    "security-table": security.table,
 }
 
 
