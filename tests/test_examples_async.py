@@ -19,6 +19,7 @@ from workshop.steps import ROOT
 
 pytestmark = pytest.mark.steps("04", "05")
 
+WATCHDOG = 10  # seconds for a test that waits for what does not come
 WAYS = ["wrong", "right"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -46,7 +47,7 @@ def chat(server, room="lobby"):
 
 async def looked_at(server, script):
     """Return what a script finds on the page of an app."""
-    async with async_playwright() as tool:
+    async with asyncio.timeout(WATCHDOG), async_playwright() as tool:
         browser = await tool.chromium.launch(
             executable_path="/usr/bin/chromium", args=FLAGS
         )
@@ -137,6 +138,7 @@ async def test_clock_ticks_and_goes_on_where_it_was(example):
         writer.transport.abort()
 
     assert b"event: tick\n" in first
+    assert first.count(b"id: ") == 1
 
 
 async def test_clock_is_shown_by_a_browser(example):
@@ -257,15 +259,16 @@ def weather_app(example):
     @contextlib.asynccontextmanager
     async def made(wait_for):
         module, service = example("parallel_requests"), Weather(wait_for)
-        module.PATIENCE = 60  # nothing is timed here
+        module.PATIENCE = 60  # more than this test has
 
         class Hasty(module.app.Server):
             interval = grace = 0.01
 
         module.app.Server = Hasty
-        async with await asyncio.start_server(
-            service, "127.0.0.1", 0
-        ) as listening:
+        async with (
+            asyncio.timeout(WATCHDOG),
+            await asyncio.start_server(service, "127.0.0.1", 0) as listening,
+        ):
             module.app["weather"] = listening.sockets[0].getsockname()
             yield module, service
 
@@ -318,13 +321,12 @@ async def test_requests_that_get_no_place_are_to_come_again(weather_app, ask):
     ):
         task = group.create_task(ask(server.url, asking(*"abcdefghij")))
         await service.full.wait()
-        module.PATIENCE = 0
+        module.PATIENCE = 0.1
         late = await ask(server.url, asking("k"))
         service.answer_all()
 
     answers = [*task.result().answers, *late.answers]
     assert [answer.status for answer in answers] == [200, 503]
-    assert answers[1].field("retry-after") == "0"
 
 
 async def test_request_that_fails_ends_the_others(weather_app, ask):
@@ -356,7 +358,8 @@ async def test_requests_to_nobody_fail(example, ask):
 
     exchange = await ask(app, asking("a"))
 
-    assert [answer.status for answer in exchange.answers] == [503]
+    [answer] = exchange.answers
+    assert (answer.status, answer.field("retry-after")) == (503, "2")
 
 
 async def test_requests_are_counted_before_they_go_out(weather_app, ask):

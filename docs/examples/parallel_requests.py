@@ -44,13 +44,12 @@ async def ask(city):
         try:
             path = quote(city, safe="")
             writer.write(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
-            status = await reader.readline()
-            await reader.readuntil(b"\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
             line = await reader.readuntil(b"\n")
         finally:
             writer.close()
-    if b" 200 " not in status:
-        raise ValueError(status)
+    if b" 200 " not in head.splitlines()[0]:
+        raise ValueError(head)
     return line.decode().rstrip()
 
 
