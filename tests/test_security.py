@@ -802,7 +802,9 @@ def test_noise_in_segments_is_answered_by_one_refusal_at_most(server):
     assert server.log() == ""
 
 
+DEFLATE = b"sec-websocket-extensions: permessage-deflate\r\n\r\n"
 FRAMES = [
+    b"\x81\x81abcd\x9e",  # text that is not UTF-8
     b"\x81\x85abcd\x09\x07\x0f\x08\x0e",
     b"\x89\x80abcd",
     b"\x88\x80abcd",
@@ -816,7 +818,7 @@ def test_noise_in_a_websocket_ends_it_and_nothing_else(server):
     @settings(BOUNDED, max_examples=150)
     def check(pieces):
         with connected(server) as client:
-            client.sendall(HANDSHAKE)
+            client.sendall(HANDSHAKE[:-2] + DEFLATE)
             assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
             with contextlib.suppress(ConnectionError):
                 client.sendall(b"".join(pieces))
