@@ -131,11 +131,11 @@ if importlib.util.find_spec("daphne") is None:
 class Served:
     """The app under a server: where it is, and what it said."""
 
-    def __init__(self, folder, words):
+    def __init__(self, folder, words, app=APP):
         self.port = check("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.port}"
         self.home = Path(tempfile.mkdtemp())
-        (self.home / "served.py").write_text(APP)
+        (self.home / "served.py").write_text(app)
         self.log = self.home / "log"
         words = [word.format(port=self.port) for word in words]
         with self.log.open("wb") as log:

@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from workshop.exchange import Until
 
@@ -228,6 +230,15 @@ async def test_asgi_host_answers_head_as_a_framework_does(step, fetch):
 
     assert (answer.status, answer.content) == (200, b"")
     assert answer.field("content-length") == "15"
+
+
+async def test_asgi_host_survives_that_django_knows_no_websocket(step):
+    async with host(step, django_application()).serve(port=0) as server:
+        url = server.url.replace("http", "ws", 1) + "/hello/ada"
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url, proxy=None)
+
+    assert refused.value.response.status_code == 500
 
 
 # Pico in front

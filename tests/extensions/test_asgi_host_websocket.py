@@ -10,8 +10,6 @@ import sys
 
 import falcon.asgi
 import pytest
-from django.conf import settings
-from django.core.asgi import get_asgi_application
 from fastapi import FastAPI, WebSocket
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -263,17 +261,6 @@ async def test_asgi_host_says_1011_where_a_framework_fails(step, framework):
         code, reason = await end_of(ws)
 
     assert (code, "secret" in reason) == (1011, False)
-
-
-async def test_asgi_host_survives_that_django_knows_no_websocket(step):
-    if not settings.configured:
-        settings.configure(
-            ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None
-        )
-
-    answer = await denied(host(step, get_asgi_application()))
-
-    assert answer.status_code == 500
 
 
 async def test_asgi_host_answers_as_a_denial_says(step):

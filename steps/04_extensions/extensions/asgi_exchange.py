@@ -6,7 +6,6 @@ Does not know: routes, lifespan; sockets.
 
 import asyncio
 import logging
-from functools import cached_property
 
 logger = logging.getLogger("pico")
 
@@ -136,7 +135,7 @@ class Exchange:
         if not self.events.empty():
             self.events.get_nowait()
 
-    @cached_property
+    @property
     def scope(self):
         """What the application is told of the request."""
         request = self.request

@@ -11,7 +11,8 @@ from pico import Pico
 from routing import Route
 
 try:
-    from extensions.asgi_host_websocket import Talk, WebSocket, wanted
+    from extensions.asgi_host_websocket import Talk, wanted
+    from extensions.websocket import WebSocket
 except ImportError:  # Then its WebSockets are requests as any.
     Talk = WebSocket = None
 

@@ -116,7 +116,7 @@ class Source:
 
     async def see(self, cancel):
         """Cancel the answer if the client leaves before it is whole."""
-        while (await self.receive())["type"] != "http.disconnect":
+        while not (await self.receive())["type"].endswith("disconnect"):
             pass
         if not self.answered:
             self.left = True

@@ -5,15 +5,12 @@ Does not know: routes, lifespan; frames, sockets.
 """
 
 import asyncio
-from functools import cached_property
 
 from extensions.asgi_exchange import Exchange
-from extensions.websocket import ConnectionClosed, WebSocket, converse
+from extensions.websocket import ConnectionClosed, converse
 from extensions.websocket_handshake import establish, negotiate, protocol
 from messages import HttpError
 from rendering import OWN_FIELDS, field_lines
-
-__all__ = ["Talk", "WebSocket", "wanted"]
 
 DENIAL = "websocket.http.response"
 
@@ -147,7 +144,7 @@ class Talk(Exchange):
         super().end(task)
         self.decided.set()
 
-    @cached_property
+    @property
     def scope(self):
         """What the application is told of the handshake."""
         scope = {**super().scope, "type": "websocket"}

@@ -5,14 +5,14 @@ Does not know: frames; the server.
 """
 
 import asyncio
-from functools import cache
+from contextlib import suppress
 
 from extensions.asgi_source import Source, running_on_trio
 from extensions.websocket import ConnectionClosed
 from extensions.websocket_handshake import agree, protocol
 from messages import HttpError
 
-# daphne does not say so.
+# daphne does not tell.
 DEFAULTS = {"http_version": "1.1", "scheme": "ws", "method": "GET"}
 DENIAL = "websocket.http.response"
 
@@ -20,9 +20,13 @@ DENIAL = "websocket.http.response"
 class Handshake(Source):
     """Where a WebSocket is accepted or denied, and what is heard of it."""
 
+    kinds = {}  # of WebSockets whose frames are the server's
+
     def __init__(self, app, scope, receive, send):
         super().__init__({**DEFAULTS, **scope}, receive)
         self.app, self.send = app, send
+        self.is_daphne = "http_version" not in scope
+        self.ears = None  # the task that listens
 
     async def accept_websocket(self, request, **options):
         """Open a WebSocket, or answer with an error."""
@@ -30,10 +34,13 @@ class Handshake(Source):
             raise HttpError(501, "A WebSocket needs asyncio.")
         core = protocol(request, **options)
         agree(request, core)
+        kind = request.app.WebSocket
+        if kind not in self.kinds:
+            self.kinds[kind] = type("WebSocket", (Served, kind), {})
+        self.ws = self.kinds[kind](core, self)
+        self.ws.max_size = options["max_size"]
         words = {"subprotocol": core.subprotocol}
         await self.send({"type": "websocket.accept", **words})
-        self.ws = served(request.app.WebSocket)(core, self)
-        self.ws.max_size = options["max_size"]
         return self.ws
 
     async def deny(self, event):
@@ -44,24 +51,35 @@ class Handshake(Source):
             await self.send({"type": "websocket.close"})
 
     async def see(self, cancel):
-        """Hear messages, and cancel a handler that goes on behind the end."""
-        while (event := await self.receive())["type"] == "websocket.receive":
-            await self.ws.hear(event)
-        if self.ws:
-            self.ws.lose(event.get("code", 1005), event.get("reason"))
-            await asyncio.sleep(self.ws.patience)
+        """Hear the client, and cancel a handler that goes on behind the end.
+
+        granian says no goodbye as long as somebody listens.
+        """
+        if running_on_trio():
+            return await super().see(cancel)
+        self.ears = asyncio.ensure_future(self.listen())
+        if self.ws and not self.ws.open:
+            self.ears.cancel()
+        try:
+            await asyncio.wait({self.ears})
+            if self.ws:
+                await self.ws.say_goodbye()
+                await asyncio.sleep(self.ws.patience)
+        finally:
+            self.ears.cancel()
         if not self.answered:
             self.left = True
             cancel()
 
+    async def listen(self):
+        """Hear messages, until the client leaves or the handler does."""
+        while (event := await self.receive())["type"] == "websocket.receive":
+            await self.ws.hear(event)
+        if self.ws:
+            self.ws.lose(event.get("code", 1005), event.get("reason"))
+
     def abort(self):
         """Do nothing: a server ends a connection when its handler does."""
-
-
-@cache
-def served(kind):
-    """Return a class of WebSockets whose frames are the server's."""
-    return type(kind.__name__, (Served, kind), {})
 
 
 class Served:
@@ -99,7 +117,6 @@ class Served:
         self.end = self.end or (code, reason or "")
         self.lost.set()
         self.news.set()
-        self.parse()
 
     # Events that go.
 
@@ -116,20 +133,21 @@ class Served:
             raise self.ending() from error
 
     def leave(self, code, reason=""):
-        """Say goodbye, unless it was said; ignore messages from now on."""
+        """Say goodbye, unless it was said; hear nothing from now on."""
         if self.open:
             self.end = code, reason
             self.news.set()
-            self.parse()
-            self.goodbye = asyncio.create_task(self.say_goodbye())
+            if self.transport.ears:
+                self.transport.ears.cancel()
 
     async def say_goodbye(self):
-        words = dict(zip(("code", "reason"), self.end, strict=True))
-        try:
-            await self.transport.send({"type": "websocket.close", **words})
-        except OSError:
-            pass  # It has left already.
-        finally:
+        if not self.lost.is_set():
+            code, reason = self.end
+            if self.transport.is_daphne and 1000 < code < 3000:
+                code += 3000  # It sends no others than those of users.
+            words = {"code": code, "reason": reason}
+            with suppress(OSError):  # It has left already.
+                await self.transport.send({"type": "websocket.close", **words})
             self.lose(*self.end)
 
     def ending(self):
