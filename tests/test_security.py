@@ -671,6 +671,21 @@ async def test_path_that_looks_like_a_host_redirects_nobody(step, fetch, path):
     assert [answer.field("location") for answer in answers] == [None, None]
 
 
+async def test_url_of_a_route_names_no_host(step, fetch):
+    app = step.Pico()
+    url_for = extension(step, "named_url")(app)
+
+    @app.route("/{path:path}")
+    async def everything(request, response, path):
+        response.body = path
+
+    url = url_for("everything", path="/evil/page")
+    answer = await fetch(app, url)
+
+    assert url == "/%2Fevil/page"
+    assert answer.content == b"/evil/page"
+
+
 MARKUP = "/%3Cscript%3Ealert(1)%3C/script%3E"
 
 

@@ -37,4 +37,6 @@ def fill(path, parameters):
         safe = "/" if placeholder[2] == "path" else ""
         return quote(str(parameters[placeholder[1]]), safe=safe)
 
-    return PLACEHOLDER.sub(value, path)
+    url = PLACEHOLDER.sub(value, path)
+    # Two slashes at its start would name a host (RFC 3986, 4.2).
+    return "/%2F" + url[2:] if url.startswith("//") else url
