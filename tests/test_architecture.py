@@ -24,7 +24,7 @@ from workshop.steps import (
 
 # A room imports from its right alone; routing is a room beside the others.
 DOORS = ("app", "extensions", "pico", "server", "workers", "connection")
-DOORS += ("flow", "parsing", "rendering", "messages")
+DOORS += ("flow", "recall", "parsing", "rendering", "messages")
 ROUTING_IS_KNOWN_TO = {"app", "extensions", "pico"}
 
 FLOOR_PLAN = {
@@ -35,7 +35,7 @@ FLOOR_PLAN = {
     "04": {"pico", "routing", "messages", "parsing", "rendering"}
     | {"flow", "connection", "workers", "server"},
 }
-FLOOR_PLAN["05"] = FLOOR_PLAN["04"]
+FLOOR_PLAN["05"] = FLOOR_PLAN["04"] | {"recall"}
 
 SAME = {
     "02-03": ["app.py", "routing.py"],
@@ -50,7 +50,6 @@ SAME = {
     ],
     "04-05": [
         "app.py",
-        "flow.py",
         "connection.py",
         "workers.py",
         "server.py",

@@ -19,7 +19,8 @@ def answered(exchange):
 
 def request_of(step, *lines):
     """Return the one request of these lines, whose content never comes."""
-    parser = step.parsing.RequestParser(step.Pico())
+    app = step.Pico()
+    parser = app.Protocol(app).parser
     parser.feed("\r\n".join([*lines, "", ""]).encode("latin-1"))
     (request,) = parser.requests
     return request

@@ -135,13 +135,14 @@ def test_exchange_shows_the_exception_of_a_step_and_nothing_else():
 def test_floor_plan_tells_new_changed_and_same_rooms():
     row = cuts.floor_plan().splitlines()[4]
 
-    assert [cell.strip() for cell in row.split("|")[1:10]] == [
+    assert [cell.strip() for cell in row.split("|")[1:11]] == [
         "`03_parsing`",
         "=",  # app
         "changed",  # pico
         "=",  # routing
         "changed",  # messages
         "**new**",  # parsing
+        "",  # recall
         "**new**",  # rendering
         "**new**",  # flow
         "**new**",  # connection

@@ -98,7 +98,15 @@ def test_compiled_router_does_not_work_more_for_more_routes(step, example):
     few = work(routed(compiled(), many[-1:]), "/a49/ada")
 
     assert work(routed(compiled(), many), "/a49/ada") == few
-    assert work(routed(step.routing.Router(), many), "/a49/ada") > 5 * few
+
+
+@pytest.mark.steps("04")
+def test_plain_router_works_more_for_more_routes(step):
+    one, *others = [(f"/a{n}/{{name}}", ["GET"]) for n in range(50)]
+    few = work(routed(step.routing.Router(), [one]), "/a0/ada")
+
+    asked = routed(step.routing.Router(), [one, *others])
+    assert work(asked, "/a9/ada") > 5 * few
 
 
 async def test_compiled_router_serves_an_app(example, fetch):

@@ -537,13 +537,23 @@ BOUNDED = settings(
 )
 
 
+@contextlib.contextmanager
+def fed(app, segments):
+    """Yield a bench whose connection was fed; leave no loop behind."""
+    bench = Bench(lambda: app.Protocol(app))
+    try:
+        bench.feed(segments)
+        yield bench
+        bench.protocol.connection_lost(None)
+        bench.loop.turn()
+    finally:
+        asyncio._set_running_loop(None)
+
+
 def answered(app, request):
     """Return all that is answered, without sockets and without a loop."""
-    bench = Bench(lambda: app.Protocol(app))
-    bench.feed([request])
-    assert [e for e in bench.loop.errors if e] == []
-    bench.protocol.connection_lost(None)
-    bench.loop.turn()
+    with fed(app, [request]) as bench:
+        assert [e for e in bench.loop.errors if e] == []
     return b"".join(bench.transport.written)
 
 
@@ -688,11 +698,8 @@ def telling_app(number):
 
 def conversation(app, segments):
     """Return what segments are answered, without dates."""
-    bench = Bench(lambda: app.Protocol(app))
-    bench.feed(segments)
-    assert bench.loop.errors == []
-    bench.protocol.connection_lost(None)
-    bench.loop.turn()
+    with fed(app, segments) as bench:
+        assert bench.loop.errors == []
     said = b"".join(bench.transport.written)
     lines = said.split(b"\r\n")
     return [line for line in lines if not line.startswith(b"date: ")], said

@@ -175,9 +175,15 @@ STREAMS = [
 ]
 
 
+def parser_of(rooms):
+    """Return the parser of a connection."""
+    app = rooms.Pico()
+    return app.Protocol(app).parser
+
+
 def parsed(rooms, *segments):
     """Return what a parser makes of segments, as values."""
-    parser = rooms.parsing.RequestParser(rooms.Pico())
+    parser = parser_of(rooms)
     for segment in segments:
         parser.feed(segment)
     requests = [
@@ -212,7 +218,7 @@ def test_parser_gives_the_same_wherever_segments_end(number, stream):
 @pytest.mark.parametrize("number", RIGHT_STEPS)
 def test_parser_is_full_while_bytes_wait_behind_a_full_queue(number):
     rooms = load(number)
-    parser = rooms.parsing.RequestParser(rooms.Pico())
+    parser = parser_of(rooms)
     head = b"POST /a HTTP/1.1\r\n" + HOST + b"Content-Length: 9999\r\n\r\n"
     parser.feed(GET * (parser.max_waiting - 1) + head)
     before = parser.full

@@ -24,6 +24,7 @@ ORDER = (
     "routing",
     "messages",
     "parsing",
+    "recall",
     "rendering",
     "flow",
     "connection",

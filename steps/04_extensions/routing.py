@@ -25,7 +25,7 @@ KINDS = {
 }
 
 # In the order of specificity these come after every literal character.
-TYPED, UNTYPED, ANY_DEPTH, END = "\U0010fff0\U0010fff1\U0010fff2\U0010fff3"
+END, TYPED, UNTYPED, ANY_DEPTH = "\U0010fff0\U0010fff1\U0010fff2\U0010fff3"
 VAGUE = {"": UNTYPED, "string": UNTYPED, "any": UNTYPED, "path": ANY_DEPTH}
 
 

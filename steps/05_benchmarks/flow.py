@@ -6,7 +6,8 @@ Does not know: routes, handlers, what a message means, who answers.
 
 import asyncio
 
-from parsing import BadMessage, RequestParser
+from parsing import BadMessage
+from recall import RecallingParser
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -24,7 +25,7 @@ class Flow(asyncio.Protocol):
 
     def __init__(self, app):
         self.app = app
-        self.parser = RequestParser(app)
+        self.parser = RecallingParser(app)
         self.request = None  # the one that is being answered
         self.silent = False  # whether not a byte of its answer is written
         self.paused = False  # whether we do not read

@@ -43,7 +43,6 @@ class RequestParser:
     max_fields = 100
     max_waiting = 32  # requests, as aiohttp
     max_arrived = 64 * 1024  # bytes of content that nobody read yet
-    checked = known = None  # the last head of any client, and its fields
 
     def __init__(self, app):
         self.app = app
@@ -146,11 +145,7 @@ class RequestParser:
     def begin_request(self):
         method, target = self.http.get_method().decode(), self.target.decode()
         version = self.http.get_http_version()
-        head = method, version, self.ruled
-        if head != self.checked:  # clients hardly differ in these
-            RequestParser.known = check_head(*head)
-            RequestParser.checked = head
-        fields = self.known
+        fields = check_head(method, version, self.ruled)
         url, host = origin_form(method, target)
         request = self.app.Request(self.app, method, url, version, self.fields)
         if host:  # RFC 9112, 3.2.2

@@ -25,7 +25,7 @@ KINDS = {
 }
 
 # In the order of specificity these come after every literal character.
-TYPED, UNTYPED, ANY_DEPTH, END = "\U0010fff0\U0010fff1\U0010fff2\U0010fff3"
+END, TYPED, UNTYPED, ANY_DEPTH = "\U0010fff0\U0010fff1\U0010fff2\U0010fff3"
 VAGUE = {"": UNTYPED, "string": UNTYPED, "any": UNTYPED, "path": ANY_DEPTH}
 
 
@@ -41,6 +41,9 @@ class Route:
         self.methods = methods
         self.handler = handler
         self.payload = payload
+        self.beginning = PLACEHOLDER.split(path)[0]
+        if self.beginning != path:
+            self.beginning = up(self.beginning)
         self.specificity = PLACEHOLDER.sub(_rank, path) + END
         self.regex, self.converters = _compile(path)
 
@@ -57,19 +60,26 @@ class Route:
 
 
 class Router:
-    """All routes, the more specific first, whatever the order of adding."""
+    """All routes, found by method and by what they literally begin with.
+
+    Of the routes that match, the one whose literal beginning is longer is
+    the more specific one; so only those with an equal one are ordered.
+    """
 
     def __init__(self):
         self.routes = []
         self.by_method = {}
+        self.longest = 0
 
     def add(self, path, methods, handler, **payload):
         """Add a route; ValueError if the path cannot be understood."""
         route = Route(path, methods, handler, **payload)
-        for routes in (
-            self.routes,
-            *(self.by_method.setdefault(method, []) for method in methods),
-        ):
+        self.longest = max(self.longest, len(route.beginning))
+        lists = [self.routes]
+        for method in methods:
+            index = self.by_method.setdefault(method, {})
+            lists.append(index.setdefault(route.beginning, []))
+        for routes in lists:
             routes.append(route)
             routes.sort(key=lambda route: route.specificity)
 
@@ -85,18 +95,35 @@ class Router:
         >>> router.match("POST", "/hello/ada")
         (None, {}, {'GET'})
         """
-        for route in self.by_method.get(method, ()):
-            found = route.regex.fullmatch(path)
-            if found:
-                parameters = found.groupdict()
-                if route.converters:
-                    parameters = route.convert(parameters)
-                return route, parameters, route.methods
+        index = self.by_method.get(method, {})
+        beginning = path if path in index else path[: self.longest]
+        while beginning:
+            for route in index.get(beginning, ()):
+                found = route.regex.fullmatch(path)
+                if found:
+                    parameters = found.groupdict()
+                    if route.converters:
+                        parameters = route.convert(parameters)
+                    return route, parameters, route.methods
+            beginning = up(beginning[:-1])
+        return None, {}, self.allowed(path)
+
+    def allowed(self, path):
+        """Return the methods of all routes that match a path."""
         allowed = set()
         for route in self.routes:
             if route.match(path) is not None:
                 allowed.update(route.methods)
-        return None, {}, allowed
+        return allowed
+
+
+def up(path):
+    """Return what a path begins with, up to its last slash.
+
+    >>> up("/users/7"), up("/users/")
+    ('/users/', '/users/')
+    """
+    return path[: path.rfind("/") + 1]
 
 
 def _rank(placeholder):

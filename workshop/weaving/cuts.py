@@ -22,6 +22,7 @@ ROOMS = (
     "routing",
     "messages",
     "parsing",
+    "recall",
     "rendering",
     "flow",
     "connection",
