@@ -422,6 +422,7 @@ async def test_asgi_host_passes_events_of_messages(step):
     [
         says("send", text="too early"),
         says("accept", headers=[(b"x", b"a\r\nset-cookie: b")]),
+        says("accept", headers=[(b"x y", b"a")]),
         says("accept", subprotocol="a\r\nset-cookie: b"),
         {"type": "http.response.start", "status": 200},
     ],
@@ -445,6 +446,19 @@ async def test_asgi_host_answers_500_if_nothing_is_decided(step, error):
     answer = await denied(host(step, websockets(talk)))
 
     assert (answer.status_code, b"secret" in answer.body) == (500, False)
+
+
+async def test_asgi_host_sends_no_message_before_it_was_accepted(step):
+    async def talk(scope, receive, send):
+        with pytest.raises(RuntimeError, match="was sent before"):
+            await send(says("send", text="too early"))
+        await send(says("accept"))
+        await send(says("send", text="in time"))
+
+    async with joined(host(step, websockets(talk))) as ws:
+        said = [message async for message in ws]
+
+    assert said == ["in time"]
 
 
 async def test_asgi_host_refuses_a_second_accept(step):
@@ -558,6 +572,7 @@ async def test_asgi_host_logs_what_fails_behind_the_end(step, caplog):
         await receive()
         await send(says("accept"))
         await receive()
+        await until(lambda: not app.connections)
         raise RuntimeError("cannot save")
 
     app = host(step, websockets(talk))
@@ -652,6 +667,19 @@ async def test_asgi_host_leaves_an_upgrade_that_cannot_be(
     answer = await fetch(app, "/", *fields, method=method)
 
     assert answer.content == b"http"
+
+
+async def test_asgi_host_leaves_an_upgrade_of_http_1_0(step, ask):
+    async def application(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        kind = scope["type"].encode()
+        await send({"type": "http.response.body", "body": kind})
+
+    lines = ["GET / HTTP/1.0", "host: pico", *HANDSHAKE, "", ""]
+
+    exchange = await ask(host(step, application), "\r\n".join(lines).encode())
+
+    assert [answer.content for answer in exchange.answers] == [b"http"]
 
 
 async def test_asgi_host_refuses_frames_before_it_was_decided(step):
