@@ -221,6 +221,21 @@ async def test_answer_is_not_split_through_any_door(step, ask, door):
     assert exchange.garbage is None
 
 
+@pytest.mark.parametrize("attribute", ["path", "domain", "samesite"])
+async def test_attribute_of_a_cookie_begins_no_other(step, ask, attribute):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        evil = {attribute: "/; domain=evil"}
+        response.cookies.set("a", "b", **evil)
+
+    exchange = await ask(app, GET)
+
+    assert [answer.status for answer in exchange.answers] == [500]
+    assert b"evil" not in exchange.raw
+
+
 @pytest.mark.parametrize("place", ["name", "value", "cookie"])
 async def test_answer_of_an_application_is_not_split(step, ask, place):
     """What an ASGI application says is believed no more than a handler."""

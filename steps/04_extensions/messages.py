@@ -101,12 +101,12 @@ class Cookies(dict):
 
     def set(self, name, value, path="/", **attributes):
         """Set a cookie: domain, secure, httponly, max_age, samesite..."""
-        if CONTROL.search(value):
-            raise ValueError(f"The cookie {name!r} has a control character.")
-        jar = SimpleCookie({name: value})
-        for attribute, content in {"path": path, **attributes}.items():
-            jar[name][attribute.replace("_", "-")] = content
-        self[name] = jar[name]
+        attributes = {"path": path, **attributes}
+        if CONTROL.search(value) or ";" in str([*attributes.values()]):
+            raise ValueError(f"Cookie {name!r} has a control character or ;.")
+        self[name] = cookie = SimpleCookie({name: value})[name]
+        for attribute, content in attributes.items():
+            cookie[attribute.replace("_", "-")] = content
 
 
 class Request(UserDict):
