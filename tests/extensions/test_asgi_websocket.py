@@ -307,7 +307,8 @@ async def test_asgi_has_the_answer_of_a_server_that_knows_the_client_left(
     assert (ends, sent) == ([1006], ["websocket.accept", "websocket.send"])
 
 
-async def test_asgi_says_goodbye_to_who_has_left_without_an_error(step):
+@pytest.mark.parametrize("error", [OSError, RuntimeError])
+async def test_asgi_says_goodbye_to_who_has_left_without_an_error(step, error):
     sent = []
 
     async def talk(request, ws):
@@ -320,7 +321,7 @@ async def test_asgi_says_goodbye_to_who_has_left_without_an_error(step):
     async def send(event):
         sent.append(event)
         if event["type"] == "websocket.close":
-            raise OSError
+            raise error
 
     await application(step, talk)(handshake("/"), receive, send)
 

@@ -146,7 +146,7 @@ class Served:
             if self.transport.is_daphne and 1000 < code < 3000:
                 code += 3000  # It sends no others than those of users.
             words = {"code": code, "reason": reason}
-            with suppress(OSError):  # It has left already.
+            with suppress(Exception):  # It has ended already.
                 await self.transport.send({"type": "websocket.close", **words})
             self.lose(*self.end)
 
