@@ -32,6 +32,7 @@ import gc
 import inspect
 import logging
 import os
+import signal
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    # A job in the background ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     for line in STRICT:

@@ -102,7 +102,14 @@ def code_lines(source: str) -> int:
 
 @contextlib.contextmanager
 def entered(folder: Path) -> Iterator[None]:
-    """Put the folder first on `sys.path`; afterwards forget what it loaded."""
+    """Put the folder first on `sys.path`; afterwards forget what it loaded.
+
+    Rooms of another folder may be loaded still, under the same names.
+    """
+    own = {path.stem for path in folder.glob("*.py")} | {"extensions"}
+    for name in list(sys.modules):
+        if name.partition(".")[0] in own - sys.stdlib_module_names:
+            del sys.modules[name]
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:

@@ -102,11 +102,16 @@ def pytest(words: Sequence[str]) -> int:
 
 
 def covered() -> int:
-    """Run all tests, and tell which branches of step 05 none has seen."""
+    """Run all tests, and tell which branches of step 05 none has seen.
+
+    Each core takes a file of tests at a time; `-k` and other words do not
+    come here, so that a test that is looked at runs alone.
+    """
     with tempfile.TemporaryDirectory() as folder:
         config = f"--rcfile={COVERAGE}"
         data = {"COVERAGE_FILE": str(Path(folder) / "data")}
-        tests = python("coverage", "run", config, "-m", "pytest", env=data)
+        pytest = ["-m", "pytest", "-n", "logical", "--dist", "loadfile"]
+        tests = python("coverage", "run", config, *pytest, env=data)
         python("coverage", "combine", config, "-q", env=data)
         seen = python("coverage", "report", config, env=data)
     return tests or seen

@@ -34,6 +34,7 @@ class RecallingParser(RequestParser):
                 requests = None
         if requests:
             self.requests += requests
+            self.target = requests[-1].url
             self.finished = not requests[-1].keep_alive
         else:
             super().parse(data)
