@@ -7,7 +7,7 @@ Does not know: bytes on the wire, sockets, asyncio.
 import json
 import re
 from collections import UserDict
-from functools import cached_property, partialmethod
+from functools import cached_property, lru_cache, partialmethod
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, unquote
@@ -58,8 +58,12 @@ def boolean(text):
     return [*NO, *YES].index(text.lower()) >= len(NO)
 
 
+@lru_cache(maxsize=256)
 def join(fields):
-    """Decode fields; the repeated are joined (RFC 9110, 5.3; 6265, 5.4)."""
+    """Decode fields; the repeated are joined (RFC 9110, 5.3; 6265, 5.4).
+
+    Who wants to change the dict has to copy it.
+    """
     joined = {}
     for name, value in fields:
         name = name.decode("latin-1").lower()

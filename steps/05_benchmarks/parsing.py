@@ -145,15 +145,16 @@ class RequestParser:
     def begin_request(self):
         method, target = self.http.get_method().decode(), self.target.decode()
         version = self.http.get_http_version()
-        fields = check_head(method, version, self.ruled)
+        ruled = check_head(method, version, tuple(self.ruled))
         url, host = origin_form(method, target)
-        request = self.app.Request(self.app, method, url, version, self.fields)
+        fields = tuple(self.fields)
+        request = self.app.Request(self.app, method, url, version, fields)
         if host:  # RFC 9112, 3.2.2
             request.headers.update(host)
         request.keep_alive = self.http.should_keep_alive()
-        if "content-length" in fields or "transfer-encoding" in fields:
-            request.length = int(fields.get("content-length", 0))
-            request.awaits_continue = "expect" in fields and version == "1.1"
+        if "content-length" in ruled or "transfer-encoding" in ruled:
+            request.length = int(ruled.get("content-length", 0))
+            request.awaits_continue = "expect" in ruled and version == "1.1"
             request.content, request.arrived = None, bytearray()
         return request
 
@@ -168,7 +169,7 @@ class RequestParser:
             self.finished = not self.request.keep_alive
             self.request.complete = True
             if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
-                self.request.trailers.update(join(self.fields))
+                self.request.trailers.update(join(tuple(self.fields)))
             self.request = None
 
 

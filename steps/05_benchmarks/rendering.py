@@ -10,7 +10,10 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-STATUS = {status.value: f"{status} {status.phrase}" for status in HTTPStatus}
+STATUS = {
+    status.value: f"HTTP/1.1 {status} {status.phrase}\r\n".encode()
+    for status in HTTPStatus
+}
 TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5).
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")
@@ -23,23 +26,18 @@ def render_head(request, response):
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
-    fields = response.headers
-    values = map(str, fields.values())
-    head = begin_head(response.status, tuple(fields), *values)
+    status, fields = response.status, response.headers
+    head = STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
+    head += b"".join(map(field_line, fields, map(str, fields.values())))
     for cookie in response.cookies.values():
         head += field_lines([f"set-cookie: {cookie.OutputString()}"])
     return head + frame(request, response) + date_line(int(time.time()))
 
 
-@lru_cache(maxsize=256)
-def begin_head(status, names, *values):
-    """Return status line and fields: most were rendered before."""
-    status = STATUS.get(status) or f"{status:d} "
-    lines = []
-    for name, value in zip(names, values, strict=True):
-        if name not in OWN_FIELDS:
-            lines.append(f"{name}: {value}")
-    return f"HTTP/1.1 {status}\r\n".encode() + field_lines(lines)
+@lru_cache(maxsize=1024)
+def field_line(name, value):
+    """Return a line of a head: most were rendered before."""
+    return b"" if name in OWN_FIELDS else field_lines([f"{name}: {value}"])
 
 
 def field_lines(lines):

@@ -91,7 +91,7 @@ WORDS = {
     "json": "a JSON encoder made once",
     "hooks": "no call where nobody listens",
     "fields": "fields stay bytes until somebody asks",
-    "head": "a head from lines that were checked before",
+    "head": "lines of a head that were checked before",
     "routing": "routes by method",
     "recall": "fields that came before are not parsed again",
     "short": "a short piece is parsed at once",
