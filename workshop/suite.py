@@ -68,13 +68,18 @@ def rooms(folder: Path) -> Check:
     """Return the check of one step's types, with a cache of its own.
 
     A guarded import and a property without a decorator are assignments that
-    mypy cannot follow; a dict of strings and patterns it takes for objects.
+    mypy cannot follow; a dict of strings and patterns it takes for objects,
+    and of an empty one it wants to know more. What is checked is the rest:
+    names, attributes, numbers of arguments.
     """
     own = [
         f"--config-file={ROOT / 'pyproject.toml'}",
         f"--cache-dir={ROOT / '.mypy_cache' / folder.name}",
         "--disable-error-code=assignment",
         "--disable-error-code=arg-type",
+        "--disable-error-code=misc",
+        "--disable-error-code=truthy-function",
+        "--disable-error-code=var-annotated",
         "--explicit-package-bases",
         "--follow-imports=silent",  # workshop/ is checked by itself.
         ".",
