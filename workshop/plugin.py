@@ -392,8 +392,9 @@ def started() -> Iterator[psutil.Process]:
     if not lists:
         yield from psutil.Process().children()
     for path in lists:
-        for pid in path.read_text("ascii").split():
-            with contextlib.suppress(psutil.NoSuchProcess):
+        # A thread, or a child of it, may end while we look.
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            for pid in path.read_text("ascii").split():
                 yield psutil.Process(int(pid))
 
 
