@@ -392,9 +392,11 @@ def started() -> Iterator[psutil.Process]:
     if not lists:
         yield from psutil.Process().children()
     for path in lists:
-        # A thread, or a child of it, may end while we look.
-        with contextlib.suppress(OSError, psutil.NoSuchProcess):
-            for pid in path.read_text("ascii").split():
+        pids = ""
+        with contextlib.suppress(OSError):  # The thread has ended.
+            pids = path.read_text("ascii")
+        for pid in pids.split():
+            with contextlib.suppress(psutil.NoSuchProcess):
                 yield psutil.Process(int(pid))
 
 
