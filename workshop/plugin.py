@@ -355,6 +355,20 @@ def log_in_a_line(
     logging.getLogger("asyncio").error("%s: %r", context["message"], error)
 
 
+# Order
+
+# With a file for each core, the longest must not begin when others end.
+LONG = {"test_site.py", "test_notebooks.py", "test_soak.py", "test_budgets.py"}
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Let a core that shares its work begin with the longest files."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.name not in LONG)
+
+
 # What is left behind
 
 

@@ -115,7 +115,9 @@ def covered() -> int:
     with tempfile.TemporaryDirectory() as folder:
         config = f"--rcfile={COVERAGE}"
         data = {"COVERAGE_FILE": str(Path(folder) / "data")}
-        pytest = ["-m", "pytest", "-n", "logical", "--dist", "loadfile"]
+        share = ["-n", "logical", "--dist", "loadfile"]
+        share += ["--no-loadscope-reorder"]  # workshop.plugin orders them
+        pytest = ["-m", "pytest", *share]
         tests = python("coverage", "run", config, *pytest, env=data)
         python("coverage", "combine", config, "-q", env=data)
         seen = python("coverage", "report", config, env=data)
