@@ -22,6 +22,7 @@ pytestmark = pytest.mark.steps("04", "05")
 REQUESTS = {"04": 20_000, "05": 100_000}
 WARM = 10_000  # requests before we look, so that caches are filled
 CLIENTS = 4  # at once
+TASKS = 3  # of the program, of the sweeper, and of the connection that asks
 PATIENCE = 20  # seconds until we believe no more that something will come
 GROWTH = 2**20  # bytes: of an allocator's fragments, not of requests
 
@@ -222,10 +223,10 @@ class Soak:
         return json.loads(said.partition(b"\r\n\r\n")[2])
 
     def settled(self, before=None):
-        """Return the state when nobody else is connected any more."""
+        """Return the state when nobody else is there any more."""
         for _ in range(1000):
             state = self.state()
-            if state["connections"] == 1:
+            if (state["connections"], state["tasks"]) == (1, TASKS):
                 break
         return state
 
