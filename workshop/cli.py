@@ -11,10 +11,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -29,6 +29,9 @@ from workshop.errors import (
 )
 from workshop.screen import say
 from workshop.steps import ROOT, all_steps, find
+
+if TYPE_CHECKING:
+    from workshop.bench.study import Options
 
 START = "python3 start.py"  # What a person types; with .venv it is our -m.
 SERVE_GRACE = 12.0  # seconds: more than a step gives its own requests
@@ -324,53 +327,78 @@ def ladder(
 ) -> int:
     """Climb the ladder: what does each step buy, and what does it cost?"""
     from workshop import checking, serving
+    from workshop.bench.study import Options
 
     words = tuple(find(word).number for word in steps or ())
     if target:
         checking.starts(serving.target(target))
-    return bench("ladder", quick, json, svg, load, target, words)
+    return bench("ladder", Options(quick, json, svg, load, target, words))
 
 
-@verb("bench", "bench", "bench extensions --quick")
+@verb("bench", "bench", "bench extensions --quick", "bench all --quick")
 def bench_verb(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Which; else all are listed."),
+        typer.Argument(metavar="NAME", help="Which, or all; else a list."),
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORDS", help="What the experiment is about."),
     ] = None,
     quick: Quick = False,
     json: Json = None,
     svg: Svg = None,
     load: LoadOption = "auto",
+    install: Annotated[
+        bool,
+        typer.Option("--install", help="Install what it compares with."),
+    ] = False,
 ) -> int:
     """Run an experiment of step 05, or list them with their questions."""
-    if name is None:
-        from workshop.bench import experiment
+    from workshop.bench import experiment
+    from workshop.bench.study import Options
 
+    if name is None:
         for known in experiment.names():
             say(f"{known:<12} {experiment.find(known).QUESTION}")
         return PASS
-    return bench(name, quick, json, svg, load)
+    more = Options(
+        quick, json, svg, load, install=install, words=tuple(words or ())
+    )
+    if name == "all":
+        return bench_all(more)
+    return bench(name, more)
 
 
-def bench(
-    name: str,
-    quick: bool,
-    json: Path | None,
-    svg: Path | None,
-    load: str,
-    target: str | None = None,
-    steps: Sequence[str] = (),
-) -> int:
+def bench_all(options: "Options") -> int:
+    """Run one experiment after the other; return the worst status."""
+    from workshop.bench import experiment
+
+    if options.json or options.svg:
+        raise WorkshopError(
+            "All experiments do not fit one file: name one of them with"
+            " --json and --svg."
+        )
+    worst = PASS
+    for name in experiment.names():
+        status = bench(name, options)
+        if status == INTERRUPTED:
+            return status
+        worst = max(worst, status)
+    return worst
+
+
+def bench(name: str, options: "Options") -> int:
     """Run an experiment by the engine."""
-    from workshop.bench.experiment import Options, run
+    from workshop.bench.experiment import run
 
-    for path in (json, svg):
+    for path in (options.json, options.svg):
         if path and not path.parent.is_dir():
             raise WorkshopError(
                 f"There is no folder {path.parent} to write {path.name} to:"
                 " make it first, or choose another."
             )
-    return run(name, Options(quick, json, svg, load, target, steps))
+    return run(name, options)
 
 
 @verb("memory", "memory", "memory 01 05", "memory --json memory.json")

@@ -13,9 +13,11 @@ import pytest
 from rich.console import Console
 
 from workshop.bench import Case
+from workshop.bench import study as studies
 from workshop.bench.arms import Arm, extensions_of
-from workshop.bench.experiment import Options, conduct, find, names
+from workshop.bench.experiment import find, lab, names
 from workshop.bench.measure import Plan
+from workshop.bench.study import Options, conduct
 from workshop.errors import WorkshopError
 from workshop.steps import ROOT, all_steps
 
@@ -89,6 +91,12 @@ class Paper(Console):
         return self.file.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def told_at_once(monkeypatch):
+    """Let a pipe be told of each launch."""
+    monkeypatch.setattr(studies, "SOON", 0)
+
+
 def options(tmp_path, **more):
     more = {"quick": True, "load": "builtin"} | more
     return Options(json=tmp_path / "out.json", svg=tmp_path / "o.svg", **more)
@@ -102,7 +110,9 @@ def test_a_run_measures_shows_and_keeps(tmp_path, validate):
     one, two = arm_of(tmp_path, "one"), arm_of(tmp_path, "two")
     paper = Paper()
 
-    status = conduct("x", experiment_of(one, two), options(tmp_path), paper)
+    status = conduct(
+        lab("x", options(tmp_path), experiment_of(one, two), paper)
+    )
 
     result = result_in(tmp_path)
     validate(result)
@@ -122,7 +132,7 @@ def test_a_run_measures_shows_and_keeps(tmp_path, validate):
 def test_the_full_run_has_more_rounds_unless_told_otherwise(tmp_path):
     plain = experiment_of(arm_of(tmp_path, "one"))
     for more, rounds in (({"quick": False}, 3), ({"rounds": 1}, 1)):
-        conduct("x", plain, options(tmp_path, **more), Paper())
+        conduct(lab("x", options(tmp_path, **more), plain, Paper()))
 
         assert result_in(tmp_path)["plan"]["rounds"] == rounds
 
@@ -133,7 +143,9 @@ def test_one_wrong_answer_makes_the_run_invalid(tmp_path, validate, lies_from):
     one, liar = arm_of(tmp_path, "one"), arm_of(tmp_path, "liar", lies_from)
     paper = Paper()
 
-    status = conduct("x", experiment_of(one, liar), options(tmp_path), paper)
+    status = conduct(
+        lab("x", options(tmp_path), experiment_of(one, liar), paper)
+    )
 
     result = result_in(tmp_path)
     validate(result)
@@ -152,7 +164,9 @@ def test_ctrl_c_leaves_a_partial_table_and_no_server(tmp_path, validate):
     paper = Paper(interrupt_at="round 2 of")
     before = psutil.Process().children(recursive=True)
 
-    status = conduct("x", experiment_of(one, two), options(tmp_path), paper)
+    status = conduct(
+        lab("x", options(tmp_path), experiment_of(one, two), paper)
+    )
 
     result = result_in(tmp_path)
     validate(result)
@@ -168,7 +182,7 @@ def test_ctrl_c_before_anything_is_known(tmp_path, validate):
     one = arm_of(tmp_path, "one")
     paper = Paper(interrupt_at="Is it so?")
 
-    status = conduct("x", experiment_of(one), options(tmp_path), paper)
+    status = conduct(lab("x", options(tmp_path), experiment_of(one), paper))
 
     validate(result_in(tmp_path))
     assert status == 130
@@ -178,8 +192,11 @@ def test_ctrl_c_before_anything_is_known(tmp_path, validate):
 
 LADDER = """
 import sys
-from workshop.bench.experiment import Options, run
-sys.exit(run("ladder", Options(quick=True, load="builtin", steps=["01"])))
+from workshop.bench import study
+from workshop.bench.experiment import run
+study.SOON = 0
+options = study.Options(quick=True, load="builtin", steps=["01"])
+sys.exit(run("ladder", options))
 """
 
 
@@ -195,7 +212,7 @@ def test_a_real_sigint_ends_the_ladder_and_all_that_it_started():
     )
     with ladder:
         for line in ladder.stdout:
-            if line.startswith("round 2"):
+            if "round 2" in line:
                 break
         family = psutil.Process(ladder.pid).children(recursive=True)
         ladder.send_signal(signal.SIGINT)

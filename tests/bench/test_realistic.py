@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from workshop.bench.experiment import Options, find
+from workshop.bench.experiment import find
+from workshop.bench.study import Options
 from workshop.exchange import Wire
 from workshop.serving import launched
 from workshop.steps import ROOT

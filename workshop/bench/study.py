@@ -1,0 +1,260 @@
+"""Run what measures: say what is asked, show how far we are, keep the result.
+
+Knows: progress, tables, machine facts, Ctrl-C, exit statuses, files.
+Does not know: how a figure is measured.
+
+A file in `experiments/` that measures in its own way has
+
+    QUESTION = "What is asked?"
+    COLUMNS = ["first column", ...]
+    def measure(study): ...         # calls study.plan, study.tell, study.add
+    def row(point): ...             # the cells of a point, as texts
+    def sentences(result): ...      # the answer in words
+    def picture(result): ...        # an SVG
+    WORDS = "REV_A REV_B"           # only if it takes words: what they are
+
+`study.add(name=..., wrong=None, ...)` keeps a point: all that is known of one
+row of the table, raw samples included. A point with `wrong` (a reason in
+words) makes the run invalid: the row is red, and the exit status 1. An
+experiment of arms that race needs less: see `experiment.py`.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from workshop.bench import machine, results
+from workshop.bench.servers import pinned
+from workshop.errors import FAIL, INTERRUPTED, PASS
+
+QUIET = 0.5  # more load than this, before we began, is worth a word
+WIDE = 100  # columns, where the output is no terminal
+SOON = 5.0  # seconds between two lines of progress, where there is no terminal
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line can ask for."""
+
+    quick: bool = False
+    json: Path | None = None
+    svg: Path | None = None
+    load: str = "auto"  # or builtin, or wrk
+    target: str | None = None  # a folder that takes part
+    steps: Sequence[str] = ()  # none: all
+    rounds: int | None = None  # None: as many as the experiment wants
+    install: bool = False  # what it compares with may be installed
+    words: Sequence[str] = ()  # what only this experiment understands
+
+
+@dataclass
+class Study:
+    """One run of an experiment, as far as it has come."""
+
+    name: str
+    experiment: Any
+    options: Options
+    console: Console
+    points: list[dict[str, Any]] = field(default_factory=list)
+    plan: Any = None  # how much is measured: data for JSON
+    core: int | None = None  # for a server alone; None: cannot be pinned
+    pinning: str = "none"
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        self.date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.entered = self.began = self.told = time.monotonic()
+        self.stolen = machine.stolen()
+        self.machine = machine.facts()
+        self.shown: Progress | None = None
+
+    @property
+    def quick(self) -> bool:
+        return self.options.quick
+
+    def measure(self) -> None:
+        """Let the experiment measure, with a core kept for its server."""
+        with contextlib.ExitStack() as stack:
+            self.pin(stack.enter_context(pinned()))
+            self.introduce()
+            stack.enter_context(self.progress())
+            self.experiment.measure(self)
+        self.complete = True
+
+    def pin(self, core: int | None) -> None:
+        """Note the core that servers have alone."""
+        self.core = core
+        if core is not None:
+            self.pinning = f"server on core {core}, generator on others"
+
+    # What an experiment calls while it measures
+
+    def add(self, **point: Any) -> None:
+        """Keep a point; it has a `name`, and `wrong` if it is not valid."""
+        self.points.append({"wrong": None, **point})
+
+    def tell(self, text: str, share: float) -> None:
+        """Say what is measured now, and which share is done (0 to 1)."""
+        now = time.monotonic()
+        took = now - self.began
+        left = f", about {took / share - took:.0f} s left" if share else ""
+        if self.shown:
+            (task,) = self.shown.task_ids
+            self.shown.update(
+                task, description=text + left, completed=share * 100
+            )
+        elif now - self.told >= SOON:
+            self.told = now
+            self.say(f"{share:.0%} done: {text}{left}")
+
+    # What is the same for all
+
+    def introduce(self) -> None:
+        """Say what is asked, and on which machine."""
+        facts = self.machine
+        self.console.print(
+            f"[bold]{self.experiment.QUESTION}[/]", highlight=False
+        )
+        self.say(
+            f"{facts['cpu']}, {facts['cores']} cores, {facts['system']},"
+            f" {facts['python']}, {facts['loop']}; battery:"
+            f" {facts['battery']}; pinning: {self.pinning}."
+        )
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[None]:
+        """Draw a bar while we measure, where there is a terminal."""
+        self.began = time.monotonic()
+        if not self.console.is_terminal:
+            yield
+            return
+        columns = (
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as shown:
+            shown.add_task("", total=100)
+            self.shown = shown
+            yield
+        self.shown = None
+
+    def result(self) -> dict[str, Any]:
+        """Return all that is known so far, as data for JSON."""
+        result = {
+            "experiment": self.name,
+            "question": self.experiment.QUESTION,
+            "format": results.FORMAT,
+            "date": self.date,
+            "command": self.command(),
+            "complete": self.complete,
+            "valid": not any(row["wrong"] for row in self.rows()),
+            "machine": {
+                **self.machine,
+                "pinning": self.pinning,
+                "stolen_percent": self.stolen_percent(),
+            },
+            **self.body(),
+        }
+        # Whoever interrupts us gets no conclusion.
+        right = self.complete and result["valid"]
+        said = self.experiment.sentences(result) if right else []
+        return {**result, "sentences": said}
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return what the table has a row for."""
+        return self.points
+
+    def body(self) -> dict[str, Any]:
+        """Return what this kind of result has and others have not."""
+        return {"plan": self.plan, "points": self.points}
+
+    def command(self) -> str:
+        """Return how to take this result again."""
+        words = ["python -m workshop bench", self.name, *self.options.words]
+        return " ".join(words + (["--quick"] if self.quick else []))
+
+    def stolen_percent(self) -> float | None:
+        """Return how much of all cores' time the host took from us."""
+        now, cores = machine.stolen(), os.cpu_count() or 1
+        if now is None or self.stolen is None:
+            return None
+        took = (time.monotonic() - self.entered) * cores
+        return round(100 * (now - self.stolen) / took, 2)
+
+    def show(self, result: dict[str, Any]) -> None:
+        """Print the table, what is wrong with it, and the answer."""
+        partial = "" if self.complete else " (partial: it was interrupted)"
+        self.say(f"{self.name}{partial}", "bold")
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+        first, *others = self.experiment.COLUMNS
+        table.add_column(first, no_wrap=True)
+        for column in others:
+            table.add_column(column, justify="right")
+        for row in self.rows():
+            style = "red" if row["wrong"] else None
+            table.add_row(*self.experiment.row(row), style=style)
+        self.console.print(table)
+        for row in self.rows():
+            if row["wrong"]:
+                self.say(f"WRONG: {row['name']}: {row['wrong']}.", "red")
+        self.caption(result)
+        for sentence in result["sentences"]:
+            self.say(sentence, "bold")
+        if not self.complete:
+            self.say("Interrupted: the servers are ended.", "yellow")
+
+    def caption(self, result: dict[str, Any]) -> None:
+        """Say how far the figures can be trusted."""
+        others = result["machine"]["load_average"]
+        if others > QUIET:
+            self.say(
+                f"This machine was busy with other work (load {others}) when"
+                " we began: that makes dear rungs look dearer. Take figures"
+                " that you keep on a quiet one.",
+                "yellow",
+            )
+
+    def picture(self) -> str | None:
+        """Return the picture of what was measured, if anything was."""
+        if not self.points:
+            return None
+        drawn: str = self.experiment.picture(self.result())
+        return drawn
+
+    def say(self, sentence: str, style: str = "") -> None:
+        self.console.print(
+            sentence, style=style or None, markup=False, highlight=False
+        )
+
+
+def new_console() -> Console:
+    """Return a console; a pipe is wide enough for the table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
+
+
+def conduct(study: Study) -> int:
+    """Measure, show and keep; return the exit status."""
+    with contextlib.suppress(KeyboardInterrupt):
+        study.measure()
+    result = study.result()
+    study.show(result)
+    options = study.options
+    if options.json:
+        results.write(options.json, result)
+    if options.svg and (picture := study.picture()):
+        options.svg.parent.mkdir(parents=True, exist_ok=True)
+        options.svg.write_text(picture, "utf-8", newline="\n")
+    if not study.complete:
+        return INTERRUPTED
+    return PASS if result["valid"] else FAIL
