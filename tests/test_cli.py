@@ -532,7 +532,7 @@ def test_ladder_that_is_interrupted_says_so_and_ends_its_servers():
         encoding="utf-8",
     )
     for line in process.stdout:
-        if "round 2" in line:
+        if "% done: round" in line:
             break
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)

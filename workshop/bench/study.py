@@ -38,7 +38,7 @@ from workshop.errors import FAIL, INTERRUPTED, PASS
 
 QUIET = 0.5  # more load than this, before we began, is worth a word
 WIDE = 100  # columns, where the output is no terminal
-SOON = 5.0  # seconds between two lines of progress, where there is no terminal
+SOON = 2.0  # seconds between two lines of progress, where there is no terminal
 
 
 @dataclass(frozen=True)
