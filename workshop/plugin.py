@@ -97,10 +97,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def is_controller(config: pytest.Config) -> bool:
+    """Return whether the tests run elsewhere: in processes, one a core."""
+    return bool(getattr(config.option, "dist", "no") != "no") and not hasattr(
+        config, "workerinput"
+    )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     # A job in the background ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if serving.COVERAGE in os.environ and not is_controller(config):
+        os.environ[serving.MEASURE] = os.environ.pop(serving.COVERAGE)
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     for line in STRICT:

@@ -29,6 +29,10 @@ from workshop.steps import all_steps, find
 PATIENCE = 10.0  # seconds until a program must say that it listens
 GRACE = 3.0  # seconds until a program that was told to end is killed
 LONG = 65536  # bytes of a line, or of a log, that are kept
+# What tells a child that coverage measures it, and where plugin.py puts it
+# aside: a Python that is measured takes ten times as long to start, so only
+# the last step is.
+COVERAGE, MEASURE = "COVERAGE_PROCESS_CONFIG", "WORKSHOP_COVERAGE"
 LISTENING = re.compile(rb"Listening on (https?://\S+)")
 
 
@@ -184,8 +188,10 @@ def launched(
 
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of a child: its own rooms, any free port."""
+    measured = folder == all_steps()[-1].folder and MEASURE in os.environ
     return {
         **os.environ,
+        **({COVERAGE: os.environ[MEASURE]} if measured else {}),
         "HOST": "127.0.0.1",
         "PORT": "0",
         "PYTHONPATH": str(folder),
