@@ -1,0 +1,1 @@
+"""Programs that are measured: each is run as a server, in its own process."""
