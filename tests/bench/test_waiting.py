@@ -123,6 +123,7 @@ def test_bound_is_who_may_wait_together_by_the_wait(arm, connections, allowed):
     [
         (4_900, 20, 0.1, 0.1, "wait"),
         (4_000, 60, 0.3, 0.1, "wait"),  # 6 ms of work stand behind 20
+        (4_000, 60, 0.9, 0.1, "wait"),
         (2_000, 400, 0.9, 0.1, "server"),
         (1_650, 400, 0.7, 0.1, "server"),
         (2_000, 20, 0.1, 0.99, "generator"),
@@ -201,6 +202,20 @@ def test_a_window_counts_answers_and_the_clock_between():
     assert found.rate > 0
     assert found.server_share / 3 == pytest.approx(found.rate / number)
     assert found.memory == 7
+
+
+def test_what_came_before_a_window_does_not_count():
+    many = 10**7
+
+    async def later(server):
+        load = waiters.Window(ASKED)
+        load.times.extend([0.0] * many)
+        await load.open(server.host, server.port, 2)
+        found = await load.watch(0.01, 0.1, server.usage)
+        load.close()
+        return found
+
+    assert 0 < asyncio.run(seen(b"hi", later)).rate < many
 
 
 def test_a_wrong_answer_in_a_window_is_told():
