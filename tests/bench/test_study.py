@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from workshop.bench import measure
 from workshop.bench import study as studies
-from workshop.bench.experiment import lab
+from workshop.bench.experiment import Lab, lab
+from workshop.bench.measure import Plan
 from workshop.bench.study import Options, conduct
 from workshop.errors import WorkshopError
 
@@ -98,6 +100,12 @@ def test_ctrl_c_keeps_what_is_known(conducted):
     assert result["complete"] is False
     assert [point["name"] for point in result["points"]] == ["one"]
     assert "x (partial: it was interrupted)" in text
+
+
+def test_a_module_called_measure_measures_nothing_by_itself():
+    arms = experiment_of(measure, QUICK=Plan(1, 1), FULL=Plan(1, 1))
+
+    assert isinstance(lab("x", Options(), arms), Lab)
 
 
 def test_words_that_nobody_asked_for_are_refused():

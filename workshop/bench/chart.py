@@ -102,13 +102,13 @@ def curves(
         parts += [
             f'  <path class="axis" d="M{LEFT} {at:.1f}H{RIGHT}"/>',
             f'  <text class="note" x="{LEFT - 6}" y="{at + 4:.1f}"'
-            f' text-anchor="end">{tick:g}</text>',
+            f' text-anchor="end">{short(tick)}</text>',
         ]
     for tick in across:
         at = LEFT + x.share(tick, across[0], across[-1]) * (RIGHT - LEFT)
         parts.append(
             f'  <text class="note" x="{at:.1f}" y="{BOTTOM + 18}"'
-            f' text-anchor="middle">{tick:g}</text>'
+            f' text-anchor="middle">{short(tick)}</text>'
         )
     placed = [
         [
@@ -125,6 +125,15 @@ def curves(
         if points:
             parts += line(curve, points, heights.pop(0))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def short(tick: float) -> str:
+    """Return a number as it fits beside an axis.
+
+    >>> short(0.5), short(1000), short(100_000)
+    ('0.5', '1000', '100k')
+    """
+    return f"{tick / 1000:g}k" if tick >= 10_000 else f"{tick:g}"
 
 
 def scale(axis: Axis, values: Sequence[float]) -> list[float]:

@@ -208,5 +208,7 @@ def lab(
             " shows what can be said.",
             USAGE,
         )
-    kind = Study if hasattr(found, "measure") else Lab
+    # An experiment may also import the module of that name.
+    own = callable(getattr(found, "measure", None))
+    kind = Study if own else Lab
     return kind(name, found, options, paper)

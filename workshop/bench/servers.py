@@ -1,4 +1,4 @@
-"""Launch a server, and read what it has used.
+"""Launch a server, and read what it has used, with all that it started.
 
 Knows: processes, their CPU clock, context switches, memory, cores.
 Does not know: requests, answers.
@@ -8,7 +8,7 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -19,7 +19,7 @@ from workshop.serving import launched
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process has used so far; CPU time is user plus system."""
+    """What processes have used so far; CPU time is user plus system."""
 
     cpu: float  # seconds
     switches: int  # voluntary: how often it went to sleep
@@ -35,13 +35,35 @@ class Server:
     pid: int
 
     def usage(self) -> Usage:
-        """Read its clocks now."""
-        process = psutil.Process(self.pid)
+        """Read its clocks now, and those of its children."""
+        return total([of(process) for process in family(self.pid)])
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process and its descendants: some servers have workers."""
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def of(process: psutil.Process) -> Usage:
+    """Return what one process has used; nothing if it has just ended."""
+    try:
         return Usage(
             cpu_seconds(process),
             process.num_ctx_switches().voluntary,
             process.memory_info().rss,
         )
+    except (psutil.NoSuchProcess, OSError):
+        return Usage(0, 0, 0)
+
+
+def total(usages: Sequence[Usage]) -> Usage:
+    """Return what several processes have used together."""
+    return Usage(
+        sum(usage.cpu for usage in usages),
+        sum(usage.switches for usage in usages),
+        sum(usage.memory for usage in usages),
+    )
 
 
 def cpu_seconds(process: psutil.Process) -> float:
@@ -63,8 +85,21 @@ def server(arm: Arm, core: int | None = None) -> Iterator[Server]:
     with launched(arm.folder, arm.program, arm.env) as running:
         assert running.process
         if core is not None:
-            psutil.Process(running.process.pid).cpu_affinity([core])
+            pin(running.process.pid, core)
         yield Server(running.host, running.port, running.process.pid)
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a server, its children and all their threads on one core.
+
+    What they start later stays there, too.
+    """
+    for process in family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):
+            process.cpu_affinity([core])
+            if hasattr(os, "sched_setaffinity"):  # Linux: one by one
+                for thread in process.threads():
+                    os.sched_setaffinity(thread.id, [core])
 
 
 @contextlib.contextmanager
