@@ -44,10 +44,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """What one axis shows; logarithmic axes have no zero."""
+    """What one axis shows; logarithmic axes have no zero.
+
+    An axis that `covers` some values has the same ticks in several charts.
+    """
 
     label: str
     logarithmic: bool = False
+    covers: Sequence[float] = ()
 
     def ticks(self, low: float, high: float) -> list[float]:
         """Return round numbers that cover a range.
@@ -129,7 +133,8 @@ def curves(
 
 def scale(axis: Axis, values: Sequence[float]) -> list[float]:
     """Return the ticks for these values; a linear axis begins at zero."""
-    low, high = min(values, default=1), max(values, default=1)
+    every = [*values, *axis.covers]
+    low, high = min(every, default=1), max(every, default=1)
     return axis.ticks(low if axis.logarithmic else min(0, low), high)
 
 
