@@ -33,13 +33,17 @@ DASHES = {"solid": "", "dotted": "2 4", "dashed": "7 4"}
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (x, y) with a name; `invalid` are the indices to cross out."""
+    """Points (x, y) with a name.
+
+    `invalid` are the indices to cross out, `hollow` those to draw as rings.
+    """
 
     label: str
     points: Sequence[tuple[float, float]]
     kind: str = "bar"  # one of KINDS
     dash: str = "solid"  # or dotted, or dashed
     invalid: Sequence[int] = ()
+    hollow: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,11 @@ def line(
             parts.append(
                 f'  <path class="curve wrong" d="M{x - 4:.1f} {y - 4:.1f}'
                 'l8 8m-8 0l8 -8"/>'
+            )
+        elif index in curve.hollow:
+            parts.append(
+                f'  <circle class="curve {curve.kind}" cx="{x:.1f}"'
+                f' cy="{y:.1f}" r="4"/>'
             )
         else:
             parts.append(

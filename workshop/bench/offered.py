@@ -9,11 +9,12 @@ one server at one share: its figures are medians over the rounds.
 """
 
 import base64
+import contextlib
 import statistics
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -103,17 +104,18 @@ def run(
             study.tell(said, len(samples) / every)
             found = launch(known[name], load, plan, number, study.core)
             try:
-                for sample in found:
-                    samples.append(sample)
-                    done = f"{said}, {sample.load:.0%} of capacity"
-                    study.tell(done, len(samples) / every)
+                with contextlib.closing(found):  # It ends the server.
+                    for sample in found:
+                        samples.append(sample)
+                        done = f"{said}, {sample.load:.0%} of capacity"
+                        study.tell(done, len(samples) / every)
             except WorkshopError as error:
                 wrong[name] = reason(error)
 
 
 def launch(
     arm: Arm, load: OpenBuiltin, plan: Plan, number: int, core: int | None
-) -> Iterator[Sample]:
+) -> Generator[Sample, None, None]:
     """Launch a server once; yield a sample for each load."""
     loads = orders(plan.loads, plan.rounds, plan.seed + 1)[number]
     with server(arm, core) as running:

@@ -25,7 +25,9 @@ def drawn(title: str, points: Sequence[Point]) -> str:
     charts, said = [], []
     covers = [y for known in points for _, y in marks([known])]
     x = Axis("offered load, % of measured capacity")
-    y = Axis("ms; dotted: as a closed loop tells it", True, covers)
+    y = Axis(
+        "ms; dotted: by a closed loop; ring: the queue grew", True, covers
+    )
     for name, own in by_server(points).items():
         said.append(f"{name}: {described(own)}.")
         charts.append(curves(name, x, y, said[-1], lines(own)))
@@ -33,13 +35,18 @@ def drawn(title: str, points: Sequence[Point]) -> str:
 
 
 def lines(points: Sequence[Point]) -> list[Curve]:
-    """Return the curves of one server; what is not valid is crossed out."""
+    """Return the curves of one server.
+
+    What is not valid is crossed out; rings are what depends on how long one
+    looks, because the queue grew all the time.
+    """
     found = []
     for kind, name, label, colour, dash in CURVES:
         known = [p for p in points if p[kind][name]]
         bad = [n for n, point in enumerate(known) if point["wrong"]]
+        grew = [n for n, point in enumerate(known) if point["grew"]]
         where = [place(point, kind, name) for point in known]
-        found.append(Curve(label, where, colour, dash, bad))
+        found.append(Curve(label, where, colour, dash, bad, grew))
     return found
 
 
