@@ -78,12 +78,24 @@ def measure(study: Study, arms: Sequence[Arm], plan: Plan) -> None:
     study.plan["request"] = arms[0].case.request.decode("latin-1")
     samples: list[Sample] = []
     wrong: dict[str, str] = {}
+    introduce(study, plan)
     try:
         with OpenBuiltin(plan.connections) as load:
             run(study, arms, plan, load, samples, wrong)
     finally:  # Whoever interrupts us has what was measured so far.
         for point in points([a.name for a in arms], plan, samples, wrong):
             study.add(**point)
+
+
+def introduce(study: Study, plan: Plan) -> None:
+    """Say how much is offered, and that nothing else can offer it."""
+    if study.options.load == "wrk":
+        study.say("wrk is a closed loop: our own generator is used here.")
+    study.say(
+        f"Load: builtin, open loop, {plan.connections} connections;"
+        f" {plan.rounds} rounds of {len(plan.loads)} loads,"
+        f" {plan.seconds:g} s each."
+    )
 
 
 def run(
@@ -164,20 +176,29 @@ def figures_of(trace: Trace, seconds: float) -> dict[str, Any]:
 
 
 def packed(times: "array[float]") -> str:
-    """Return times as a short text: whole microseconds, sorted.
+    """Return times as a short text: microseconds, three digits, sorted.
 
     Sorted times differ by little: the differences, as unsigned 32 bits (low
     byte first), shrink to a hundredth in zlib; base64 makes them text.
 
-    >>> unpacked(packed(array("d", [0.002, 0.0010004])))
-    [1000, 2000]
+    >>> unpacked(packed(array("d", [0.01234567, 0.0001234])))
+    [123, 12300]
     """
-    whole = sorted(round(time * 1e6) for time in times)
-    steps = [b - a for a, b in zip([0, *whole], whole, strict=False)]
+    kept = sorted(three_digits(round(time * 1e6)) for time in times)
+    steps = [b - a for a, b in zip([0, *kept], kept, strict=False)]
     data = array("I", steps)
     if sys.byteorder == "big":
         data.byteswap()
     return base64.b64encode(zlib.compress(data.tobytes(), 9)).decode()
+
+
+def three_digits(number: int) -> int:
+    """Return a number as exact as its first three digits.
+
+    >>> three_digits(123456), three_digits(77)
+    (123000, 77)
+    """
+    return round(number, min(0, 3 - len(str(number))))
 
 
 def unpacked(text: str) -> list[int]:

@@ -39,8 +39,8 @@ COLUMNS = [
     "p50\nms",
     "p90\nms",
     "p99\nms",
-    "p99 by a\nclosed loop",
-    "p99 sent\nlate by us",
+    "closed\nloop p99",
+    "late by\nus, p99",
     "",
 ]
 
