@@ -234,3 +234,13 @@ def test_an_answer_excuses_no_generator_that_had_a_connection():
     assert sent == ["a", "b"]
     assert list(queue.trace.late) == [0.0, 2.0]
     assert queue.ahead is None
+
+
+def test_a_generator_that_did_not_run_says_so():
+    now = 1.0
+    queue = Queue(array("d", [0.0]), "a", lambda: now, print)
+
+    for expected in (1.5, 1.0, 0.9985, 0.75):  # early, on time, and late
+        queue.awake(expected)
+
+    assert list(queue.trace.stopped) == [0.25]

@@ -49,6 +49,7 @@ def sample(load=0.5, **other):
         "answers": int(40_000 * load),
         "reached": 1.0,
         "switches": 0.01,
+        "stopped": 0.0,
         "in_system": 2.0,
         "response": times(0.1, 0.2, 1.0),
         "closed": times(0.1, 0.2, 0.5),
@@ -84,12 +85,14 @@ def test_figures_of_a_trace_come_from_its_raw_times():
     ms = array("d", (number / 1000 for number in range(1, 1001)))
     nothing = array("d", bytes(8 * 1000))
     sent = array("d", [0.001] * 1000)
-    found = figures_of(Trace(nothing, nothing, sent, ms), 1.0)
+    stopped = array("d", [0.01, 0.02])
+    found = figures_of(Trace(nothing, nothing, sent, ms, stopped), 1.0)
 
     assert found["response"] == times(501.0, 901.0, 991.0)
     assert found["closed"] == times(500.0, 900.0, 990.0)
     assert found["late"] == times(1.0, 1.0, 1.0)
     assert found["reached"] == 0.5
+    assert found["stopped"] == pytest.approx(0.03)
     assert unpacked(found["raw"]["response"])[-1] == 1_000_000
     assert unpacked(found["raw"]["closed"])[-1] == 999_000
 
@@ -131,8 +134,15 @@ def test_a_slowed_generator_is_reported(late):
     assert said.startswith("the generator itself sent late")
 
 
+def test_a_generator_that_was_stopped_is_reported():
+    said = spoiled(1.05, [sample(1.05, reached=0.9, stopped=0.034)])
+
+    assert said == "the generator was stopped for 3.4% of the time"
+
+
 def test_one_disturbed_launch_of_three_spoils_nothing():
-    bad = sample(late=times(5, 5, 5), response=times(5, 6, 7))
+    slow = times(5, 6, 7)
+    bad = sample(late=times(5, 5, 5), response=slow, stopped=0.2)
 
     assert spoiled(0.5, [sample(), bad, sample()]) is None
     assert spoiled(0.5, [bad, bad, sample()])
@@ -221,7 +231,10 @@ def test_nothing_is_said_where_samples_do_not_suffice():
 
 
 def test_each_server_has_its_chart_on_the_same_scale():
-    root = ElementTree.fromstring(drawn("Load", result_of(rising())["points"]))
+    slower = sample(1.05, arm="05", response=times(0.01, 90.0, 900.0))
+    points = result_of([*rising()[:5], slower])["points"]
+
+    root = ElementTree.fromstring(drawn("Load", points))
 
     charts = root.findall(f"{SVG}svg")
     assert [chart.find(f"{SVG}title").text for chart in charts] == ["04", "05"]

@@ -1,6 +1,7 @@
 """The open loop on sockets: all is asked, all is checked, nothing is lost."""
 
 import asyncio
+import time
 from array import array
 
 import pytest
@@ -171,6 +172,19 @@ def test_a_trace_survives_its_journey():
     _, trace, _, _ = asyncio.run(offered(right))
 
     assert from_text(to_text(trace)) == trace
+
+
+def test_a_generator_that_is_stopped_says_so():
+    # The server is in the same loop: while it blocks, nobody sends.
+    def blocking(transport, number):
+        if number == 50:
+            time.sleep(0.05)
+        transport.write(ANSWER)
+
+    due = array("d", [number / 2000 for number in range(100)])
+    _, trace, _, _ = asyncio.run(offered(blocking, due))
+
+    assert max(trace.stopped) >= 0.045
 
 
 def test_the_generator_offers_and_runs_a_closed_loop(tmp_path):

@@ -1,6 +1,7 @@
 """Decide when each request is sent, and note what became of it.
 
-Knows: Poisson arrivals, a queue for connections, four moments of a request.
+Knows: Poisson arrivals, a queue for connections, four moments of a request,
+when the generator itself was stopped.
 Does not know: sockets, HTTP, whose clock it is.
 
 People do not wait for one another before they click: requests come at their
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
+STOP = 0.002  # seconds: a turn of the loop takes less, with all answers there
 Connection = TypeVar("Connection")
 Times: TypeAlias = "array[float]"  # seconds
 
@@ -55,6 +57,9 @@ class Trace:
     possible: Times  # It was due, and a connection was free.
     actual: Times  # It was sent.
     ended: Times  # Its answer was there, and was right.
+    # How long the generator was not running, each time: others had its core.
+    # Meanwhile it read no answer either, so that a server would look slow.
+    stopped: Times = field(default_factory=lambda: moments(0))
 
     @property
     def response(self) -> Times:
@@ -143,6 +148,12 @@ class Queue(Generic[Connection]):
         self.answers += 1
         self.free.append((connection, now))
         self.send_due()
+
+    def awake(self, expected: float) -> None:
+        """Note that the generator runs; it wanted to when it was expected."""
+        away = self.clock() - expected
+        if away > STOP:
+            self.trace.stopped.append(away)
 
     @property
     def ahead(self) -> float | None:

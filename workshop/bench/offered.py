@@ -30,7 +30,8 @@ from workshop.errors import WorkshopError
 PERCENTILES = ("p50", "p90", "p99")
 ENOUGH = 1_200  # requests, so that a p99 can be told,
 LONG = 3.0  # unless that takes more seconds than these
-OWN = 0.2  # The generator's own lateness may be this share of a figure.
+OWN = 0.2  # The generator's own lateness may be this share of a figure,
+STOPPED = 0.01  # nor may it have been stopped for more than this share.
 REACHED = 0.98  # Fewer answers than that in time: the queue grew.
 FULL = 0.95  # From this share on it may grow: capacity is measured, too.
 
@@ -62,6 +63,7 @@ class Sample:
     answers: int
     reached: float
     switches: float  # of the server, voluntary, per request
+    stopped: float  # share of the time in which the generator did not run
     in_system: float  # requests waiting or served, on average
     response: dict[str, float]  # milliseconds, from the intended moment
     closed: dict[str, float]  # from the sending
@@ -164,6 +166,7 @@ def figures_of(trace: Trace, seconds: float) -> dict[str, Any]:
     return {
         "answers": len(trace.ended),
         "reached": trace.reached(seconds),
+        "stopped": sum(trace.stopped) / seconds,
         "in_system": trace.in_system(),
         "response": percentiles(trace.response),
         "closed": percentiles(trace.closed),
@@ -301,6 +304,9 @@ def spoiled(load: float, samples: Sequence[Sample]) -> str | None:
                 f"the generator itself sent late ({name}:"
                 f" {late['median']:.2f} of {figure['median']:.2f} ms)"
             )
+    stopped = statistics.median(sample.stopped for sample in samples)
+    if stopped > STOPPED:
+        return f"the generator was stopped for {stopped:.1%} of the time"
     reached = statistics.median(sample.reached for sample in samples)
     switches = statistics.median(sample.switches for sample in samples)
     if reached >= REACHED:

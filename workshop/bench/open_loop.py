@@ -75,7 +75,7 @@ class OpenLoop(ClosedLoop):
         )
         gc.collect()
         gc.disable()
-        self.tick()
+        self.tick(start)
         try:
             async with asyncio.timeout(SOON + due[-1] + load.PATIENCE):
                 await self.done
@@ -86,18 +86,20 @@ class OpenLoop(ClosedLoop):
             self.queue = None
         return queue.trace
 
-    def tick(self) -> None:
+    def tick(self, expected: float) -> None:
         """Send what is due, and come back for the next one."""
         if self.queue is None:
             return
+        self.queue.awake(expected)
         self.queue.send_due()
         ahead, loop = self.queue.ahead, asyncio.get_running_loop()
         if ahead is None:
             return
+        now = time.perf_counter()
         if ahead > SPIN:
-            loop.call_later(ahead - SPIN, self.tick)
+            loop.call_later(ahead - SPIN, self.tick, now + ahead)
         else:
-            loop.call_soon(self.tick)
+            loop.call_soon(self.tick, now)
 
     def rest(self, client: Client) -> None:
         """A connection has no request now; that may be the end."""

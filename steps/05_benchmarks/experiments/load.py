@@ -104,7 +104,12 @@ def hidden(points):
         f"A tool that looks when it sends hides most of it: with"
         f" {worst['name']} of capacity, its p99 would be"
         f" {p99(worst, 'closed'):.2f} ms, where people had waited"
-        f" {p99(worst, 'response'):.2f} ms."
+        f" {p99(worst, 'response'):.2f} ms"
+        + (
+            " (more in a longer run: the queue grew)."
+            if worst["grew"]
+            else "."
+        )
     )
 
 
