@@ -86,12 +86,12 @@ def test_figures_of_a_trace_come_from_its_raw_times():
     nothing = array("d", bytes(8 * 1000))
     sent = array("d", [0.001] * 1000)
     stopped = array("d", [0.01, 0.02])
-    found = figures_of(Trace(nothing, nothing, sent, ms, stopped), 1.0)
+    found = figures_of(Trace(nothing, nothing, sent, ms, stopped), 0.25)
 
     assert found["response"] == times(501.0, 901.0, 991.0)
     assert found["closed"] == times(500.0, 900.0, 990.0)
     assert found["late"] == times(1.0, 1.0, 1.0)
-    assert found["reached"] == 0.5
+    assert found["reached"] == 0.2
     assert found["stopped"] == pytest.approx(0.03)
     assert unpacked(found["raw"]["response"])[-1] == 1_000_000
     assert unpacked(found["raw"]["closed"])[-1] == 999_000

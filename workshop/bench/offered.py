@@ -163,10 +163,11 @@ def offered(
 
 def figures_of(trace: Trace, seconds: float) -> dict[str, Any]:
     """Return what the moments of a load say."""
+    whole = max(trace.ended) - min(trace.intended)
     return {
         "answers": len(trace.ended),
         "reached": trace.reached(seconds),
-        "stopped": sum(trace.stopped) / seconds,
+        "stopped": sum(trace.stopped) / whole,
         "in_system": trace.in_system(),
         "response": percentiles(trace.response),
         "closed": percentiles(trace.closed),
