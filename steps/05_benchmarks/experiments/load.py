@@ -1,7 +1,7 @@
 """How does response time change with offered load?
 
 Knows: which servers are asked, which shares of capacity, the conclusion.
-Does not know: how a load is offered, when a point may be believed.
+Does not know: how to measure.
 """
 
 from workshop.bench import Case, offered
