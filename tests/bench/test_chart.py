@@ -46,6 +46,25 @@ def test_a_point_that_is_not_valid_is_crossed_out(root):
     assert len(list(root.iter(f"{SVG}circle"))) == 5
 
 
+def test_a_ring_is_not_filled():
+    ring = Curve("p50", [(1, 1), (2, 2)], hollow=[1])
+    root = ElementTree.fromstring(
+        curves("T", Axis("load"), Axis("ms"), "", [ring])
+    )
+    kinds = [node.get("class") for node in root.iter(f"{SVG}circle")]
+
+    assert kinds == ["point bar", "curve bar"]
+
+
+def test_an_axis_covers_what_it_is_told_to():
+    one = Curve("p50", [(1, 2), (2, 3)])
+
+    far = curves("T", Axis("x"), Axis("ms", True, [0.2, 900]), "", [one])
+    ticks = [node.text for node in ElementTree.fromstring(far).iter()]
+
+    assert "1000" in ticks and "0.1" in ticks
+
+
 def test_names_of_curves_that_end_together_do_not_cover_each_other(root):
     labels = {node.text: node for node in root.iter(f"{SVG}text")}
     one, two = labels["p50 <b>"], labels["p99"]

@@ -33,21 +33,29 @@ DASHES = {"solid": "", "dotted": "2 4", "dashed": "7 4"}
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (x, y) with a name; `invalid` are the indices to cross out."""
+    """Points (x, y) with a name.
+
+    `invalid` are the indices to cross out, `hollow` those to draw as rings.
+    """
 
     label: str
     points: Sequence[tuple[float, float]]
     kind: str = "bar"  # one of KINDS
     dash: str = "solid"  # or dotted, or dashed
     invalid: Sequence[int] = ()
+    hollow: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What one axis shows; logarithmic axes have no zero."""
+    """What one axis shows; logarithmic axes have no zero.
+
+    An axis that `covers` some values has the same ticks in several charts.
+    """
 
     label: str
     logarithmic: bool = False
+    covers: Sequence[float] = ()
 
     def ticks(self, low: float, high: float) -> list[float]:
         """Return round numbers that cover a range.
@@ -138,7 +146,8 @@ def short(tick: float) -> str:
 
 def scale(axis: Axis, values: Sequence[float]) -> list[float]:
     """Return the ticks for these values; a linear axis begins at zero."""
-    low, high = min(values, default=1), max(values, default=1)
+    every = [*values, *axis.covers]
+    low, high = min(every, default=1), max(every, default=1)
     return axis.ticks(low if axis.logarithmic else min(0, low), high)
 
 
@@ -168,6 +177,11 @@ def line(
             parts.append(
                 f'  <path class="curve wrong" d="M{x - 4:.1f} {y - 4:.1f}'
                 'l8 8m-8 0l8 -8"/>'
+            )
+        elif index in curve.hollow:
+            parts.append(
+                f'  <circle class="curve {curve.kind}" cx="{x:.1f}"'
+                f' cy="{y:.1f}" r="4"/>'
             )
         else:
             parts.append(

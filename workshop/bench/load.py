@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from array import array
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -79,6 +80,11 @@ class Client(asyncio.Protocol):
             self.buffer += data
             if not self.whole():
                 return
+        self.answered()
+
+    def answered(self) -> None:
+        """Ask again, unless it is time to rest."""
+        load = self.load
         load.times.append(time.perf_counter() - self.asked)
         if load.running:
             self.ask()
@@ -111,6 +117,8 @@ class Client(asyncio.Protocol):
 class ClosedLoop:
     """Connections that each wait for an answer before they ask again."""
 
+    kind: type[Client] = Client
+
     def __init__(self, case: Case) -> None:
         self.case = case
         self.status = b"HTTP/1.1 %d " % case.status
@@ -126,7 +134,7 @@ class ClosedLoop:
         loop = asyncio.get_running_loop()
         for _ in range(connections):
             _, client = await loop.create_connection(
-                lambda: Client(self), host, port
+                lambda: self.kind(self), host, port
             )
             self.clients.add(client)
 
@@ -205,12 +213,14 @@ def percentiles(times: "array[float]") -> dict[str, float]:
     }
 
 
-async def obey(load: ClosedLoop | None, order: dict[str, Any]) -> Any:
+async def obey(
+    load: Any, order: dict[str, Any], kind: type[ClosedLoop] = ClosedLoop
+) -> Any:
     """Do what one line asks for; return the load and the run."""
     if order["do"] == "open":
         if load:  # A run that went wrong was never closed.
             load.close()
-        load = ClosedLoop(from_data(order["case"]))
+        load = kind(from_data(order["case"]))
         await load.open(order["host"], order["port"], order["connections"])
         return load, await load.verify()
     assert load
@@ -222,7 +232,7 @@ async def obey(load: ClosedLoop | None, order: dict[str, Any]) -> Any:
     return None, run
 
 
-def main() -> None:
+def main(obey: Callable[[Any, dict[str, Any]], Any] = obey) -> None:
     """Obey orders from stdin until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides.
     load = None
@@ -240,6 +250,8 @@ def main() -> None:
 
 class Builtin:
     """Our own generator: one process or more."""
+
+    program = "workshop.bench.load"
 
     def __init__(self, processes: int = 1, connections: int = 32) -> None:
         self.connections = connections
@@ -268,7 +280,7 @@ class Builtin:
         """Start one more process."""
         root = Path(__file__).resolve().parents[2]
         process = subprocess.Popen(
-            [sys.executable, "-m", "workshop.bench.load"],
+            [sys.executable, "-m", self.program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -281,10 +293,9 @@ class Builtin:
     def order(self, **order: Any) -> Run:
         """Give all processes an order; return their runs as one."""
         for process in self.processes:
-            assert process.stdin
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-        run = joined([told(process) for process in self.processes])
+            tell(process, order)
+        runs = [Run(**told(process)) for process in self.processes]
+        run = joined(runs)
         if run.wrong:
             raise WrongAnswer(run.wrong)
         return run
@@ -306,8 +317,15 @@ class Builtin:
         return self.order(do="close")
 
 
-def told(process: subprocess.Popen[str]) -> Run:
-    """Return the run that a process tells of."""
+def tell(process: subprocess.Popen[str], order: dict[str, Any]) -> None:
+    """Give one process an order."""
+    assert process.stdin
+    process.stdin.write(json.dumps(order) + "\n")
+    process.stdin.flush()
+
+
+def told(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return what a process tells of its run."""
     assert process.stdout and process.stderr
     line = process.stdout.readline()
     if not line:
@@ -317,7 +335,8 @@ def told(process: subprocess.Popen[str]) -> Run:
             " and if it ends again, report it.",
             ENVIRONMENT,
         )
-    return Run(**json.loads(line))
+    run: dict[str, Any] = json.loads(line)
+    return run
 
 
 def joined(runs: list[Run]) -> Run:

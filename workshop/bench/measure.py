@@ -11,7 +11,7 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from workshop.bench.arms import Arm
 from workshop.bench.cases import WrongAnswer
@@ -31,6 +31,7 @@ AGAIN = "again"  # A', the second copy of the first arm
 BUSY = 0.05  # More voluntary switches per request: the server was waiting.
 
 Generator = Builtin | Wrk
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Race:
         return [asdict(sample) for sample in self.of(arm)]
 
 
-def orders(names: Sequence[str], rounds: int, seed: int) -> list[list[str]]:
+def orders(names: Sequence[Name], rounds: int, seed: int) -> list[list[Name]]:
     """Return the order of launches in each round.
 
     Drawn by lot; every second round is the one before, backwards. So all arms
@@ -130,7 +131,7 @@ def orders(names: Sequence[str], rounds: int, seed: int) -> list[list[str]]:
     [['a', 'b'], ['b', 'a']]
     """
     lot = random.Random(seed)
-    drawn: list[list[str]] = []
+    drawn: list[list[Name]] = []
     for number in range(rounds):
         if number % 2:
             drawn.append(drawn[-1][::-1])
