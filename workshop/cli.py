@@ -407,7 +407,11 @@ def bench_all(options: "Options") -> int:
         )
     worst = PASS
     for name in experiment.names():
-        status = bench(name, options)
+        try:
+            status = bench(name, options)
+        except WorkshopError as error:  # The others may be possible here.
+            screen.complain(str(error))
+            status = error.status
         if status == INTERRUPTED:
             return status
         worst = max(worst, status)

@@ -8,11 +8,15 @@ comparison in a hundred raises one. A verdict asks for more: the difference
 must also be larger than that between A and a second copy of A.
 """
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workshop.bench.measure import AGAIN, Plan, Race
+from workshop.bench import measure
+from workshop.bench.arms import Arm
+from workshop.bench.measure import AGAIN, Generator, Plan, Race
 from workshop.bench.ratios import Interval, compare, noise_of
 
 LEVEL = 0.01
@@ -68,6 +72,22 @@ def trial(race: Race, a: str, again: str, b: str) -> Trial | None:
     columns = [[cost[number] for number in rounds] for cost in costs]
     busy = race.busy(a) and race.busy(b)
     return judged(columns[0], columns[1], columns[2], busy)
+
+
+@contextlib.contextmanager
+def load_for(
+    arm: Arm, load: str, plan: Plan, core: int | None
+) -> Iterator[Generator]:
+    """Yield a generator that keeps a server busy.
+
+    It is our own unless another one is asked for: launches are so short that
+    wrk, which is started anew each time, would hardly have begun.
+    """
+    load = "builtin" if load == "auto" else load
+    with measure.generator(load, plan.connections) as found:
+        most = (os.cpu_count() or 1) - 1
+        measure.enough(arm, found, plan, core, most)
+        yield found
 
 
 def of_two(race: Race) -> Trial | None:

@@ -8,12 +8,11 @@ import functools
 from dataclasses import asdict, replace
 
 from workshop.bench import comment
-from workshop.bench.measure import generator
 from workshop.bench.picture import Bar, bars
 from workshop.bench.revisions import checked_out
-from workshop.bench.trials import FULL, QUICK
+from workshop.bench.trials import FULL, QUICK, load_for
 from workshop.bench.versus import versus
-from workshop.bench.words import NOTHING, figure, interval, spread, times
+from workshop.bench.words import NOTHING, interval, spread, times
 from workshop.bench.workloads import WORDS as COUNTED
 from workshop.bench.workloads import arms
 
@@ -27,14 +26,11 @@ def measure(study):
     options = study.options
     plan = QUICK if study.quick else FULL
     plan = replace(plan, rounds=options.rounds or plan.rounds)
-    with (
-        checked_out(options.words, options.worktree) as revisions,
-        generator(options.load, plan.connections) as load,
-    ):
-        race(study, revisions, load, plan)
+    with checked_out(options.words, options.worktree) as revisions:
+        race(study, revisions, plan)
 
 
-def race(study, revisions, load, plan):
+def race(study, revisions, plan):
     """Let both revisions answer each request; quick: time the first."""
     number = (*study.options.steps, STEP)[0]
     sides = [
@@ -42,14 +38,17 @@ def race(study, revisions, load, plan):
         for side, revision in zip("AB", revisions, strict=True)
     ]
     named = zip("ab", revisions, sides, strict=True)
-    study.plan = {**asdict(plan), "load": load.name, "step": number}
+    study.plan = {**asdict(plan), "step": number}
     study.plan |= {side: told(found, own[0]) for side, found, own in named}
     pairs = list(zip(*sides, strict=True))
     parts = 1 if study.quick else len(pairs)
-    for index, pair in enumerate(pairs):
-        tell = functools.partial(part, study, index, parts)
-        timed = plan if index < parts else None
-        versus(number, pair, load, timed, study.core, tell, study.add)
+    load_word = study.options.load
+    with load_for(sides[0][0], load_word, plan, study.core) as load:
+        study.plan["load"] = load.name
+        for index, pair in enumerate(pairs):
+            tell = functools.partial(part, study, index, parts)
+            timed = plan if index < parts else None
+            versus(number, pair, load, timed, study.core, tell, study.add)
 
 
 def told(revision, arm):
@@ -78,23 +77,17 @@ COLUMNS = [
 
 def row(point):
     """Return the cells of a request."""
-    a, b = (point["counts"][side] or {} for side in "ab")
+    a, b = (point["counts"][side] for side in "ab")
+    changes = (comment.change(a, b, key) for key in comment.KEYS)
     trial = point["trial"]
     return [
         point["name"],
-        *(more(a.get(key), b.get(key)) for key in list(COUNTED)[:3]),
+        *(change.replace(" ", "\n") for change in changes),
         *(spread(point["cpu_us"][side], 1) for side in "ab"),
         spread(trial["ratio"], 3) if trial else NOTHING,
         trial["verdict"] if trial else NOTHING,
         f"{trial['smallest']:.1%}" if trial else NOTHING,
     ]
-
-
-def more(a, b):
-    """Return what B costs, and in the next line how much more that is."""
-    if a is None or b is None:
-        return NOTHING
-    return f"{figure(b)}\n{b - a:+,}" if a != b else figure(b)
 
 
 def sentences(result):
@@ -114,8 +107,8 @@ def verdict(point, a, b):
     """Say whether B is slower, and what could have been seen."""
     trial = point["trial"]
     return (
-        f"{point['name']}: {trial['verdict']}. {b} costs"
-        f" {times(trial['ratio'])} the CPU time of {a}; a difference of"
+        f"{point['name']}: {trial['verdict']}. B ({b}) costs"
+        f" {times(trial['ratio'])} the CPU time of A ({a}); a difference of"
         f" {trial['smallest']:.1%} could have been seen."
     )
 
