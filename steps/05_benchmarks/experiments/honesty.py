@@ -119,17 +119,20 @@ def missed(delayed):
 
 def picture(result):
     """Draw how often an alarm was raised."""
-    drawn = [
-        Bar(
-            point["name"],
-            100 * point["alarms"] / point["comparisons"],
-            *(100 * rate for rate in point["rate"]),
-            f"{point['alarms']} of {point['comparisons']}",
-            "marked" if point["name"] == alarms.SAME else "bar",
-        )
-        for point in result["points"]
-        if point["comparisons"]
-    ]
+    drawn = [bar(p) for p in result["points"] if p["comparisons"]]
     described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
     unit = "alarms in 100 comparisons, with the interval of the rate"
     return bars("Alarms", unit, described, drawn)
+
+
+def bar(point):
+    """Return the bar of one kind of comparisons."""
+    low, high = point["rate"]
+    return Bar(
+        point["name"],
+        100 * point["alarms"] / point["comparisons"],
+        100 * low,
+        100 * high,
+        f"{point['alarms']} of {point['comparisons']}",
+        "marked" if point["name"] == alarms.SAME else "bar",
+    )
