@@ -308,6 +308,17 @@ def test_a_row_has_a_cell_for_each_column():
     assert cells[1] == "12\n(+2)"
 
 
+def test_an_interrupted_comparison_says_no_more_than_it_knows():
+    machine = dict.fromkeys(("cpu", "cores", "system", "python", "loop"), "x")
+    result = {"machine": machine, "date": "now", "command": "compare"}
+    result |= {"plan": None, "points": [], "sentences": [], "complete": False}
+    said = comment.markdown(result)
+
+    assert "### Nothing was compared" in said
+    assert "**It was interrupted: what follows is a part.**" in said
+    assert "budget" not in said
+
+
 def test_no_budget_is_told():
     assert comment.gate([point(budget=False)])[0].startswith("No budget")
 

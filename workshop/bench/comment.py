@@ -81,6 +81,8 @@ def gate(points: list[Mapping[str, Any]]) -> list[str]:
     over = [point for point in points if point["beyond"]]
     if over:
         return [f"**Beyond: {p['name']}: {p['beyond']}.**" for p in over]
+    if not points:
+        return []
     if all(point["counts"]["budget"] for point in points):
         return ["Exact counts are within their budget."]
     return [

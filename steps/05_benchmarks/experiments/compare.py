@@ -1,7 +1,7 @@
 """Did this change make it slower?
 
 Knows: two revisions of a step, what is asked of both, the answer in words.
-Does not know: how to check out, to count, to measure, to judge.
+Does not know: how to measure.
 """
 
 import functools

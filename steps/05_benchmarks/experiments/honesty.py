@@ -1,7 +1,7 @@
-"""How often does `compare` cry wolf, and what does it miss?
+"""How often does compare cry wolf, and what does it miss?
 
 Knows: how many comparisons, which delays, what is concluded.
-Does not know: the rule that is tried out, how to measure.
+Does not know: how to measure.
 """
 
 from dataclasses import asdict
