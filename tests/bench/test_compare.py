@@ -83,6 +83,13 @@ def test_both_are_there_and_then_they_are_not(clone):
     assert [folder.exists() for folder in folders] == [False, False]
 
 
+def test_a_long_hash_is_told_in_short(clone):
+    whole = git(clone, "rev-parse", "first").strip()
+    with checked_out((whole, "main"), root=clone) as (a, b):
+        assert (a.name, b.name) == (a.commit, "main")
+        assert len(a.name) < 40
+
+
 def test_ctrl_c_leaves_no_worktree(clone):
     with (
         pytest.raises(KeyboardInterrupt),

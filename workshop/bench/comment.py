@@ -30,8 +30,20 @@ def title(plan: Mapping[str, Any] | None) -> str:
     """Name both revisions."""
     if plan is None:
         return "Nothing was compared"
-    a, b = (f"`{plan[s]['name']}` ({plan[s]['commit']})" for s in "ab")
+    a, b = (named(plan[side]) for side in "ab")
     return f"Step {plan['step']}: B = {b} against A = {a}"
+
+
+def named(revision: Mapping[str, str]) -> str:
+    """Return what a revision is called, and its commit.
+
+    >>> named({"name": "main", "commit": "c0ffee"})
+    '`main` (c0ffee)'
+    >>> named({"name": "c0ffee", "commit": "c0ffee"})
+    '`c0ffee`'
+    """
+    name, commit = revision["name"], revision["commit"]
+    return f"`{name}`" + ("" if name == commit else f" ({commit})")
 
 
 def remarks(result: Mapping[str, Any]) -> list[str]:

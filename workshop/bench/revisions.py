@@ -161,7 +161,10 @@ def folder_of(word: str, name: str, root: Path) -> Iterator[Revision]:
         try:
             add = ["worktree", "add", "--quiet", "--detach", "--force"]
             git(*add, str(folder), found, root=root)
-            yield Revision(word, a_short(found, root), folder)
+            short = a_short(found, root)
+            # Nobody reads forty digits.
+            name = short if found.startswith(word) else word
+            yield Revision(name, short, folder)
         finally:
             # Twice forced: also one that was interrupted while it was made.
             remove = ["worktree", "remove", "--force", "--force"]
