@@ -40,6 +40,11 @@ def test_budgets_are_what_was_recorded(word, found):
         assert found == committed
 
 
+def test_requests_cost_what_was_recorded(word):
+    if budgets.python() == COMMITTED["python"]:
+        assert budgets.requests(word) == COMMITTED["requests"][word]
+
+
 def test_extension_that_is_not_concerned_only_asks(found):
     assert budgets.dear(found["beside"]) == {}
 

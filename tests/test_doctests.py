@@ -11,7 +11,7 @@ import workshop
 
 # Programs are not for an import.
 APART = {"__main__", "plugin", "wire_app", "extended"}
-APART |= {"patient", "positions"}
+APART |= {"patient", "positions", "burning", "here"}
 FOUND = pkgutil.walk_packages(workshop.__path__, "workshop.")
 MODULES = [
     x.name

@@ -335,7 +335,14 @@ def ladder(
     return bench("ladder", Options(quick, json, svg, load, target, words))
 
 
-@verb("bench", "bench", "bench extensions --quick", "bench all --quick")
+@verb(
+    "bench",
+    "bench",
+    "bench extensions --quick",
+    "bench all --quick",
+    "bench compare main HEAD",
+    "bench compare --worktree",
+)
 def bench_verb(
     name: Annotated[
         str | None,
@@ -353,6 +360,17 @@ def bench_verb(
         bool,
         typer.Option("--install", help="Install what it compares with."),
     ] = False,
+    worktree: Annotated[
+        bool,
+        typer.Option("--worktree", help="Compare: B is the files as now."),
+    ] = False,
+    step: Annotated[
+        str | None, typer.Option(help="Compare: another step than 05.")
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(help="Compare: write it for a pull request."),
+    ] = None,
 ) -> int:
     """Run an experiment of step 05, or list them with their questions."""
     from workshop.bench import experiment
@@ -363,7 +381,15 @@ def bench_verb(
             say(f"{known:<12} {experiment.find(known).QUESTION}")
         return PASS
     more = Options(
-        quick, json, svg, load, install=install, words=tuple(words or ())
+        quick,
+        json,
+        svg,
+        load,
+        steps=(find(step).number,) if step else (),
+        install=install,
+        words=tuple(words or ()),
+        worktree=worktree,
+        markdown=markdown,
     )
     if name == "all":
         return bench_all(more)
@@ -381,7 +407,11 @@ def bench_all(options: "Options") -> int:
         )
     worst = PASS
     for name in experiment.names():
-        status = bench(name, options)
+        try:
+            status = bench(name, options)
+        except WorkshopError as error:  # The others may be possible here.
+            screen.complain(str(error))
+            status = error.status
         if status == INTERRUPTED:
             return status
         worst = max(worst, status)
@@ -392,7 +422,7 @@ def bench(name: str, options: "Options") -> int:
     """Run an experiment by the engine."""
     from workshop.bench.experiment import run
 
-    for path in (options.json, options.svg):
+    for path in (options.json, options.svg, options.markdown):
         if path and not path.parent.is_dir():
             raise WorkshopError(
                 f"There is no folder {path.parent} to write {path.name} to:"

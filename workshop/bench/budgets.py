@@ -1,6 +1,6 @@
 """Count exactly what each activated extension adds to a request.
 
-Knows: the extensions of steps 04 and 05, a hello, the exact counts.
+Knows: the extensions of steps 04 and 05, some requests, the exact counts.
 Does not know: how a count is taken, how long anything lasts.
 
     python -m workshop.bench.budgets       write docs/results/budgets.json
@@ -9,6 +9,9 @@ The request is a hello that asks for nothing else: it has no Origin, no
 Cookie and accepts no encoding. So it concerns only those extensions that
 every request concerns; what the others add is what their question costs,
 whether this request is theirs.
+
+What each request of `realistic` costs without extensions is recorded, too:
+it is the budget that `bench compare` judges a change by.
 """
 
 import functools
@@ -21,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workshop.bench import Case, results
+from workshop.bench import Case, results, workloads
 from workshop.bench.arms import extended, extensions_of
 from workshop.bench.counts import count
 from workshop.errors import PASS
@@ -89,6 +92,25 @@ def dear(added: Mapping[str, Cost]) -> dict[str, int]:
     }
 
 
+def requests(word: str) -> dict[str, Any]:
+    """Return what each request costs a step without extensions."""
+    step = find(word)
+    every = workloads.arms(step.folder, step.number)
+    return {arm.case.name: workloads.counted(arm) for arm in every}
+
+
+def budget(number: str, request: str) -> Cost | None:
+    """Return the recorded cost of a request, or None.
+
+    It holds for one minor version of Python: another one has none.
+    """
+    recorded = json.loads(PATH.read_text("utf-8"))
+    if recorded["python"] != python():
+        return None
+    found: Cost | None = recorded["requests"].get(number, {}).get(request)
+    return found
+
+
 def python() -> str:
     """Return the version of Python as far as counts depend on it."""
     return ".".join(platform.python_version_tuple()[:2])
@@ -97,10 +119,11 @@ def python() -> str:
 def main() -> int:
     """Write the committed result."""
     found = {
-        "what": "What extensions add to a hello; none: what that costs.",
+        "what": "What extensions add to a hello; what requests cost.",
         "command": "python -m workshop.bench.budgets",
         "python": python(),
         "sources": {word: sources(find(word).folder) for word in STEPS},
+        "requests": {word: requests(word) for word in STEPS},
         "budgets": {word: budgets(word) for word in STEPS},
     }
     text = json.dumps(found, indent=1)

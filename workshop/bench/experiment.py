@@ -202,13 +202,21 @@ def lab(
 ) -> Study:
     """Return the run of an experiment: of arms, or one of its own kind."""
     found, paper = experiment or find(name), console or new_console()
-    if options.words and not hasattr(found, "WORDS"):
-        raise WorkshopError(
-            f"{name} takes no {options.words[0]!r}: `bench {name} --help`"
-            " shows what can be said.",
-            USAGE,
-        )
+    if not hasattr(found, "WORDS"):
+        refuse(name, *options.words, "--worktree" * options.worktree)
+    if not hasattr(found, "markdown"):
+        refuse(name, "--markdown" if options.markdown else "")
     # An experiment may also import the module of that name.
     own = callable(getattr(found, "measure", None))
     kind = Study if own else Lab
     return kind(name, found, options, paper)
+
+
+def refuse(name: str, *words: str) -> None:
+    """Raise a sentence for the first word that an experiment cannot take."""
+    for word in filter(None, words):
+        raise WorkshopError(
+            f"{name} takes no {word!r}: `bench {name} --help` shows what can"
+            " be said.",
+            USAGE,
+        )

@@ -110,8 +110,11 @@ def noise_of(again: Sequence[float]) -> float:
 
 
 def compare(
-    a: Sequence[float], b: Sequence[float], noise: float
+    a: Sequence[float],
+    b: Sequence[float],
+    noise: float,
+    confidence: float = CONFIDENCE,
 ) -> Comparison:
     """Compare what B cost with what A cost in the same rounds."""
     ratios = [y / x for x, y in zip(a, b, strict=True)]
-    return Comparison(interval(ratios), noise, p_value(ratios))
+    return Comparison(interval(ratios, confidence), noise, p_value(ratios))

@@ -23,6 +23,7 @@ The committed ones, in docs/results, are taken on a quiet machine by
 
     python -m workshop ladder --json docs/results/ladder.json
     python -m workshop bench extensions --json docs/results/extensions.json
+    python -m workshop bench honesty --json docs/results/honesty.json
 """
 
 import json

@@ -12,10 +12,12 @@ A file in `experiments/` that measures in its own way has
     def sentences(result): ...      # the answer in words
     def picture(result): ...        # an SVG
     WORDS = "REV_A REV_B"           # only if it takes words: what they are
+    def markdown(result): ...       # only if it writes for a pull request
 
 `study.add(name=..., wrong=None, ...)` keeps a point: all that is known of one
 row of the table, raw samples included. A point with `wrong` (a reason in
-words) makes the run invalid: the row is red, and the exit status 1. An
+words) makes the run invalid: the row is red, and the exit status 1. So does
+`beyond` (a budget, in words), but what was measured remains true. An
 experiment of arms that race needs less: see `experiment.py`.
 """
 
@@ -54,6 +56,8 @@ class Options:
     rounds: int | None = None  # None: as many as the experiment wants
     install: bool = False  # what it compares with may be installed
     words: Sequence[str] = ()  # what only this experiment understands
+    worktree: bool = False  # the files as they are now are compared
+    markdown: Path | None = None
 
 
 @dataclass
@@ -180,7 +184,10 @@ class Study:
 
     def command(self) -> str:
         """Return how to take this result again."""
-        words = ["python -m workshop bench", self.name, *self.options.words]
+        options = self.options
+        words = ["python -m workshop bench", self.name, *options.words]
+        words += ["--worktree"] if options.worktree else []
+        words += [f"--step {step}" for step in options.steps]
         return " ".join(words + (["--quick"] if self.quick else []))
 
     def stolen_percent(self) -> float | None:
@@ -201,12 +208,14 @@ class Study:
         for column in others:
             table.add_column(column, justify="right")
         for row in self.rows():
-            style = "red" if row["wrong"] else None
+            style = "red" if row["wrong"] or row.get("beyond") else None
             table.add_row(*self.experiment.row(row), style=style)
         self.console.print(table)
         for row in self.rows():
             if row["wrong"]:
                 self.say(f"WRONG: {row['name']}: {row['wrong']}.", "red")
+            if row.get("beyond"):
+                self.say(f"BEYOND: {row['name']}: {row['beyond']}.", "red")
         self.caption(result)
         for sentence in result["sentences"]:
             self.say(sentence, "bold")
@@ -253,8 +262,16 @@ def conduct(study: Study) -> int:
     if options.json:
         results.write(options.json, result)
     if options.svg and (picture := study.picture()):
-        options.svg.parent.mkdir(parents=True, exist_ok=True)
-        options.svg.write_text(picture, "utf-8", newline="\n")
+        keep(options.svg, picture)
+    if options.markdown:
+        keep(options.markdown, study.experiment.markdown(result))
     if not study.complete:
         return INTERRUPTED
-    return PASS if result["valid"] else FAIL
+    beyond = any(row.get("beyond") for row in study.rows())
+    return PASS if result["valid"] and not beyond else FAIL
+
+
+def keep(path: Path, text: str) -> None:
+    """Write what was drawn or said."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8", newline="\n")
