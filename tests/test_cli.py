@@ -249,8 +249,9 @@ def serving(*words, **env):
         assert line.startswith("Listening on http://"), process.stderr.read()
         yield process, line.split()[-1]
     finally:
-        process.kill()
-        process.communicate()
+        # Killed at once, it could not end the server that it has started.
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def get(url):

@@ -57,16 +57,11 @@ class Connection(Flow):
         self.transport, self.gone = None, True
 
     async def serve(self):
-        """Answer request after request until the connection ends."""
+        """Answer what is asked, and end the connection as it should."""
         try:
-            alive, parser = True, self.parser
-            while alive and (parser.requests or not parser.finished):
-                if parser.requests:
-                    alive = await self.answer(parser.requests.pop(0))
-                else:
-                    await self.received()
-            if alive and parser.error:
-                await self.refuse(parser.error)
+            alive = await self.answer()
+            if alive and self.parser.error:
+                await self.refuse(self.parser.error)
             if not self.gone:
                 await self.linger()
                 self.transport.close()
@@ -82,22 +77,27 @@ class Connection(Flow):
         if self.transport:
             self.transport.abort()
 
-    async def answer(self, request):
-        """Answer a request; return whether another one may follow."""
-        self.request, self.silent = request, True
-        request.source = self
-        response = await self.app.answer(request)
-        self.silent = False
-        if self.gone:
-            return False
-        await self.send(request, response)
-        if request.keep_alive and not request.complete:
-            await self.drain(request)
-        self.request = None
-        if self.parser.unparsed:
-            self.parser.feed(b"")  # now there is room
-            await asyncio.sleep(0)  # and it is the turn of others
-        return request.keep_alive
+    async def answer(self):
+        """Answer request after request; return whether it may go on."""
+        alive, parser = True, self.parser
+        while alive and (parser.requests or not parser.finished):
+            if not parser.requests:
+                await self.received()
+                continue
+            request = self.request = parser.requests.pop(0)
+            request.source, self.silent = self, True
+            response = await self.app.answer(request)
+            self.silent = False
+            if self.gone:
+                return False
+            if more := self.send(request, response):
+                await more
+            if not request.complete:
+                await self.drain(request)
+            self.request, alive = None, request.keep_alive
+            if parser.unparsed:
+                await self.received()
+        return alive
 
     async def more(self, request):
         """Bring more of a request's content, or say why there is none."""
@@ -109,8 +109,11 @@ class Connection(Flow):
         if self.parser.error and not request.complete:
             raise self.parser.error
 
-    async def send(self, request, response):
-        """Write a response, its head and its body at once if they are."""
+    def send(self, request, response):
+        """Write a response; return what to wait for, if there is more.
+
+        Its head and its body are written at once if they are there.
+        """
         last = self.stopping and not self.parser.requests
         if last or not (request.complete or self.can_drain(request)):
             request.keep_alive = False
@@ -124,12 +127,8 @@ class Connection(Flow):
         elif isinstance(response.body, bytes):
             self.transport.write(head + response.body)
         else:
-            try:
-                await self.stream(request, response, head)
-            finally:
-                await release(response.body)
-        if self.room:
-            await self.room
+            return self.stream(request, response, head)
+        return self.room
 
     def can_drain(self, request):
         """Return whether content that nobody wanted can be read and left."""
@@ -138,7 +137,15 @@ class Connection(Flow):
         return not (too_long or request.awaits_continue or self.parser.error)
 
     async def stream(self, request, response, head):
-        """Write a body as it is made, as fast as the client reads it."""
+        """Write a body as it is made, and let its generator end."""
+        try:
+            await self.write_pieces(request, response, head)
+        finally:
+            await release(response.body)
+        await (self.room or asyncio.sleep(0))
+
+    async def write_pieces(self, request, response, head):
+        """Write a body piece by piece, as fast as the client reads it."""
         render = render_chunk if b"\r\ntransfer-encoding" in head else bytes
         left = float(response.headers.get("content-length", inf))
         try:
@@ -154,14 +161,15 @@ class Connection(Flow):
         except Exception as error:
             if not head:
                 raise
-            return await self.send(request, self.app.refuse(error))
+            more = self.send(request, self.app.refuse(error))
+            return await (more or asyncio.sleep(0))
         if left not in (0, inf):
             raise ValueError(f"Of the declared length {left:.0f} are left.")
         self.transport.write(head + render(b""))
 
     async def drain(self, request):
         """Read content that nobody wanted, up to a bound, or else close."""
-        left = self.max_drain
+        left = self.max_drain if request.keep_alive else 0
         while left > 0 and not request.complete and not self.parser.error:
             left -= len(request.arrived)
             request.arrived.clear()
@@ -171,12 +179,13 @@ class Connection(Flow):
     async def refuse(self, error):
         """Answer what could not be parsed, and therefore is no request."""
         request = self.app.Request(self.app, "GET", "*", "1.1", {})
-        await self.send(request, self.app.refuse(error))
+        await (self.send(request, self.app.refuse(error)) or asyncio.sleep(0))
 
     async def linger(self):
         """Stop writing, but read on: to close with bytes unread is a reset,
         and may take our last answer away from the client (RFC 9112, 9.6)."""
         self.parser.finish()
+        self.parser.requests.clear()
         if self.transport.can_write_eof():
             with contextlib.suppress(OSError):  # it has left meanwhile
                 self.transport.write_eof()

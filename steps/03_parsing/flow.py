@@ -52,7 +52,10 @@ class Flow(asyncio.Protocol):
         return self.transport.can_write_eof()
 
     def received(self):
-        """Return a future of more to parse, or of the news that all came."""
+        """Return what to wait for until more came, or the news of the end."""
+        if self.parser.unparsed:
+            self.parser.feed(b"")  # now there is room
+            return asyncio.sleep(0)  # and it is the turn of others
         if self.paused:
             self.paused = False
             self.transport.resume_reading()
