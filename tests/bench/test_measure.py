@@ -1,5 +1,6 @@
 """Rounds: their order, their pairs, and what a server has used."""
 
+import contextlib
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from workshop.bench.cases import WrongAnswer
 from workshop.bench.load import Run
 from workshop.bench.measure import AGAIN, Race, Sample, generator, orders
 from workshop.bench.servers import cpu_seconds, pinned
-from workshop.bench.shapes import CUT
+from workshop.bench.shapes import CUT, HELLO
 from workshop.bench.wrk import Wrk
 from workshop.errors import WorkshopError
 
@@ -103,6 +104,23 @@ def test_segments_that_were_read_one_by_one_are_fine(reads):
 def test_segments_that_came_together_are_told(reads):
     with pytest.raises(WorkshopError, match="cut into 3 segments"):
         measure.came_apart(CUT, reads)
+
+
+def test_a_launch_whose_segments_came_together_fails(monkeypatch):
+    figures = {"reads": 1.2}
+    monkeypatch.setattr(measure, "timed", lambda *words: figures)
+    running = SimpleNamespace(host="", port=0)
+    monkeypatch.setattr(
+        measure, "server", lambda *words: contextlib.nullcontext(running)
+    )
+    load = SimpleNamespace(
+        open=lambda *words: None, run=lambda *words: None, close=lambda: None
+    )
+    plan = measure.Plan(1, 0.1)
+
+    with pytest.raises(WorkshopError, match=r"read 1\.20 times"):
+        measure.launch(SimpleNamespace(case=CUT), load, plan, None)
+    assert measure.launch(SimpleNamespace(case=HELLO), load, plan, None)
 
 
 def test_reads_are_told_for_each_request():

@@ -1,6 +1,8 @@
 """Requests as they really come: what is asked, and what is concluded."""
 
 import json
+import runpy
+import sys
 
 import pytest
 
@@ -126,6 +128,19 @@ def test_what_was_left_out_is_told():
         "This quick run left out step 04.",
     ]
     assert len(REALISTIC.sentences(told(**costs))) == 2
+
+
+@pytest.mark.steps("05")
+async def test_position_is_kept(step, fetch, monkeypatch):
+    for room, module in step.modules.items():
+        monkeypatch.setitem(sys.modules, room, module)
+    space = runpy.run_path(str(shapes.POSITIONS))
+
+    await fetch(
+        space["app"], "/drones/7", method="POST", content=shapes.POSITION
+    )
+
+    assert space["positions"] == {"7": json.loads(shapes.POSITION)}
 
 
 @pytest.mark.parametrize(
