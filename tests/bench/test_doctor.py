@@ -204,7 +204,7 @@ def test_generators_take_turns_on_step_01(monkeypatch):
     if "wrk" in figures:
         half = len(names) // 2
         assert names.count("Wrk") == names.count("Builtin") == half
-        assert names != sorted(names)
+        assert set(names[::2]) == {"Wrk", "Builtin"}  # who begins a round
     assert told[0].startswith("round 1 of 5: step 01, ")
 
 
