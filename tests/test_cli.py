@@ -35,6 +35,7 @@ VERBS = [
     ["ladder"],
     ["bench"],
     ["memory"],
+    ["doctor"],
     ["docs"],
 ]
 
@@ -389,6 +390,10 @@ USAGES = {
     "unknown experiment": (["bench", "frob"], "There is no experiment"),
     "no folder to write to": (
         ["ladder", "--json", "no/such/folder.json"],
+        "no folder no",
+    ),
+    "no folder for the doctor to write to": (
+        ["doctor", "--json", "no/such/folder.json"],
         "no folder no",
     ),
     "URL that is none": (["dev", "check", "--target", "ftp://x"], "http://"),

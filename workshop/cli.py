@@ -422,13 +422,18 @@ def bench(name: str, options: "Options") -> int:
     """Run an experiment by the engine."""
     from workshop.bench.experiment import run
 
-    for path in (options.json, options.svg, options.markdown):
+    can_be_written(options.json, options.svg, options.markdown)
+    return run(name, options)
+
+
+def can_be_written(*paths: Path | None) -> None:
+    """Raise a sentence, before we measure, if a file has no folder."""
+    for path in paths:
         if path and not path.parent.is_dir():
             raise WorkshopError(
                 f"There is no folder {path.parent} to write {path.name} to:"
                 " make it first, or choose another."
             )
-    return run(name, options)
 
 
 @verb("memory", "memory", "memory 01 05", "memory --json memory.json")
@@ -444,6 +449,19 @@ def memory(
 
     chosen = [find(word) for word in steps or ()]
     return memory.run(chosen or all_steps(), json)
+
+
+@verb("doctor", "doctor", "doctor --json doctor.json")
+def doctor(json: Json = None) -> int:
+    """Examine this machine: can it measure, and how far to believe it?
+
+    One fact a line, with a fix where it is not good. It takes some ten
+    seconds: step 01 races against itself.
+    """
+    from workshop.bench import doctor
+
+    can_be_written(json)
+    return doctor.run(json)
 
 
 @verb("docs", "docs", "docs --port 8010", "docs --build")

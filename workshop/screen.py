@@ -20,6 +20,7 @@ STYLES = {
     "FAIL": "bold red",
     "SKIP": "yellow",
     "LUCKY": "yellow",
+    "WARN": "yellow",
 }
 # What a console gets that cannot write the letter itself.
 PLAIN = str.maketrans(

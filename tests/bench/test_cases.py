@@ -3,7 +3,15 @@
 import pytest
 
 from workshop.bench import DATE, Case
-from workshop.bench.cases import WrongAnswer, declared, judged, parse
+from workshop.bench.cases import (
+    WrongAnswer,
+    all_judged,
+    declared,
+    from_data,
+    judged,
+    parse,
+    to_data,
+)
 from workshop.errors import WorkshopError
 
 HELLO = Case("hello", b"GET / HTTP/1.1\r\n\r\n", 200, {"a": "1"}, b"hi")
@@ -46,6 +54,40 @@ def test_a_wrong_answer_is_told_by_what_is_wrong(data, reason):
         judged(HELLO, data)
 
     assert reason in raised.value.reason
+
+
+THREE = Case("3", b"GET", 200, {"a": "1"}, b"hi", pipelined=3)
+
+
+def test_pipelined_answers_are_judged_one_by_one():
+    answers = all_judged(THREE, RIGHT * 3)
+
+    assert [answer.content for answer in answers] == [b"hi"] * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (RIGHT.replace(b"hi", b"ho") + RIGHT * 2, "content is b'ho'"),
+        (RIGHT * 2 + RIGHT.replace(b"hi", b"ho"), "content is b'ho'"),
+        (RIGHT * 2, "incomplete"),
+        (RIGHT + b"nonsense\r\n\r\n", "the status line is"),
+        (RIGHT * 4, "follows the answer"),
+    ],
+)
+def test_one_wrong_answer_among_pipelined_ones_is_told(data, reason):
+    with pytest.raises(WrongAnswer) as raised:
+        all_judged(THREE, data)
+
+    assert reason in raised.value.reason
+
+
+def test_a_case_tells_what_is_sent_segment_by_segment():
+    cut = Case("cut", b"GET /", cuts=(1, 4))
+
+    assert THREE.segments == [b"GETGETGET"]
+    assert cut.segments == [b"G", b"ET ", b"/"]
+    assert [from_data(to_data(case)) for case in (THREE, cut)] == [THREE, cut]
 
 
 def test_a_date_is_judged_by_its_grammar():

@@ -1,6 +1,7 @@
 """Exact counts: of programs known by hand, and of the steps."""
 
 import dis
+from dataclasses import replace
 
 import pytest
 
@@ -131,6 +132,37 @@ def test_a_wrong_answer_is_not_counted(tmp_path):
 
     with pytest.raises(WrongAnswer, match="content is b'ho'"):
         count(folder_of(tmp_path, wrong), CASE)
+
+
+def test_pipelined_requests_share_what_a_segment_costs(tmp_path):
+    source = TINY.replace("write(ANSWER)", "write(ANSWER * 4)")
+    four = replace(CASE, pipelined=4)
+
+    one, _ = count(folder_of(tmp_path, TINY), CASE)
+    each, _ = count(folder_of(tmp_path, source), four)
+
+    assert (each.writes, each.tasks) == (0.25, 0)
+    assert each.python_calls == one.python_calls / 4
+
+
+def test_pipelined_answers_are_all_judged(tmp_path):
+    lie = TINY.replace("(ANSWER)", "(ANSWER + ANSWER.replace(b'hi', b'ho'))")
+
+    with pytest.raises(WrongAnswer, match="content is b'ho'"):
+        count(folder_of(tmp_path, lie), replace(CASE, pipelined=2))
+
+
+def test_each_segment_of_a_request_arrives_by_itself(tmp_path):
+    source = TINY.replace(
+        "answer(self.transport, len(data))",
+        "data.endswith(b'\\r\\n\\r\\n') and answer(self.transport, 0)",
+    )
+
+    one, _ = count(folder_of(tmp_path, source), CASE)
+    three, _ = count(folder_of(tmp_path, source), replace(CASE, cuts=(3, 9)))
+
+    assert three.python_calls == one.python_calls + 2
+    assert three.writes == one.writes == 1
 
 
 def test_a_mistake_is_told_by_file_and_line(tmp_path):

@@ -18,11 +18,16 @@ from workshop.bench.load import (
     percentiles,
 )
 from workshop.bench.servers import server
+from workshop.bench.shapes import CUT, PIPELINED, PLAINTEXT
 from workshop.bench.wrk import Wrk
 from workshop.errors import WorkshopError
+from workshop.steps import find
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-CASE = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
+REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+CASE = Case("tiny", REQUEST, 200, {}, b"hi")
+THREE = Case("3 pipelined", REQUEST, 200, {}, b"hi", pipelined=3)
+IN_THREE = Case("cut in 3", REQUEST, 200, {}, b"hi", cuts=(4, 12))
 
 PROGRAM = """
 import asyncio
@@ -37,7 +42,7 @@ class Protocol(asyncio.Protocol):
 
     def data_received(self, data):
         Protocol.seen += 1
-        answer = ANSWER
+        answer = ANSWER * max(1, data.count(b"GET "))
         if LIE and Protocol.seen > 500:
             answer = LIE
         self.transport.write(answer)
@@ -70,20 +75,26 @@ class Server(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data):
-        assert data == CASE.request
         self.seen.append(data)
         self.say(self.transport, len(self.seen))
 
 
 async def loaded(say, seconds=0.05, connections=4):
     """Let a closed loop ask a server in this loop; return run and count."""
+    *runs, seen = await asked(say, CASE, seconds, connections)
+    assert set(seen) == {CASE.request}
+    return *runs, len(seen)
+
+
+async def asked(say, case, seconds=0.05, connections=4):
+    """Let a closed loop ask; return the runs and what the server read."""
     seen = []
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(
         lambda: Server(seen, say), "127.0.0.1", 0
     )
     async with listening:
-        closed = ClosedLoop(CASE)
+        closed = ClosedLoop(case)
         host, port = listening.sockets[0].getsockname()
         await closed.open(host, port, connections)
         first = await closed.verify()
@@ -91,7 +102,7 @@ async def loaded(say, seconds=0.05, connections=4):
         last = await closed.verify() if not run.wrong else run
         closed.close()
         await asyncio.sleep(0)
-    return first, run, last, len(seen)
+    return first, run, last, seen
 
 
 def right(transport, number):
@@ -144,7 +155,7 @@ def test_bytes_before_an_answer_are_wrong_however_they_come():
     closed = ClosedLoop(CASE)
     closed.length = len(ANSWER)
     client = Client(closed)
-    client.asked = 0.0
+    client.asked, client.left = 0.0, 1
 
     client.data_received(b"H")
     client.data_received(ANSWER)
@@ -171,6 +182,114 @@ def test_a_request_that_is_never_answered_is_wrong(monkeypatch):
     _, run, _, _ = asyncio.run(loaded(silent))
 
     assert run.wrong == "1 requests were never answered"
+
+
+def test_bytes_that_nobody_asked_for_are_wrong():
+    closed = ClosedLoop(CASE)
+
+    Client(closed).data_received(b"late")
+
+    assert closed.wrong == "an answer came that nobody had asked for"
+
+
+# Pipelined requests
+
+
+def test_requests_are_sent_at_once_and_their_answers_counted_one_by_one():
+    def all_three(transport, number):
+        transport.write(ANSWER * 3)
+
+    first, run, last, seen = asyncio.run(asked(all_three, THREE))
+
+    assert set(seen) == {REQUEST * 3}
+    assert (first.answers, last.answers) == (12, 12)
+    assert run.answers + 24 == 3 * len(seen)
+    assert (run.wrong, run.length) == (None, len(ANSWER))
+
+
+def test_pipelined_answers_are_one_by_one_however_they_come():
+    def in_pieces(transport, number):
+        loop = asyncio.get_running_loop()
+        data = ANSWER * 3
+        for begin in range(0, len(data), 7):
+            loop.call_soon(transport.write, data[begin : begin + 7])
+
+    run, seen = asyncio.run(asked(in_pieces, THREE, connections=1))[1::2]
+
+    assert run.wrong is None
+    assert run.answers + 6 == 3 * len(seen)
+
+
+WRONG = ANSWER.replace(b"hi", b"ho")
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        (WRONG + ANSWER * 2, "content is b'ho'"),
+        (ANSWER + WRONG + ANSWER, "content is b'ho'"),
+        (ANSWER * 2 + WRONG, "content is b'ho'"),
+        (ANSWER * 4, "follows the answer"),
+        (ANSWER + b"nonsense\r\n\r\n", "the status line is"),
+        (ANSWER.replace(b": 2", b":  2") + ANSWER * 2, "is 41, not 40"),
+        (ANSWER * 2, "1 requests were never answered"),
+    ],
+)
+def test_one_wrong_answer_among_pipelined_ones_is_seen(
+    monkeypatch, lie, reason
+):
+    monkeypatch.setattr(load, "PATIENCE", 0.05)
+
+    def lying(transport, number):
+        transport.write(lie if number == 6 else ANSWER * 3)
+
+    first, run, _, _ = asyncio.run(asked(lying, THREE))
+
+    assert first.wrong is None
+    assert reason in run.wrong
+
+
+# A request in segments
+
+
+@pytest.mark.parametrize("connections", [1, 2, 3, 4, 5, 9, 32])
+def test_a_request_in_segments_is_sent_and_ends(connections):
+    def once_whole(transport, number):
+        if transport.get_protocol().seen[-1].endswith(b"\r\n\r\n"):
+            transport.write(ANSWER)
+
+    first, run, last, seen = asyncio.run(
+        asked(once_whole, IN_THREE, connections=connections)
+    )
+
+    assert (first.wrong, run.wrong, last.wrong) == (None, None, None)
+    assert first.answers == last.answers == connections
+    answers = first.answers + run.answers + last.answers
+    assert b"".join(seen).count(b"\r\n\r\n") == answers
+    # Where enough of them ask, each segment is a read of its own, but for
+    # those who begin a run, all in one turn of the loop.
+    if connections > 4:
+        together = [data for data in seen if data not in IN_THREE.segments]
+        assert len(together) <= 3 * connections
+
+
+def test_an_answer_to_a_part_of_a_request_is_wrong():
+    _, run, _, _ = asyncio.run(asked(right, IN_THREE, connections=9))
+
+    assert run.wrong == "an answer came that nobody had asked for"
+
+
+@pytest.mark.parametrize("case", [CUT, PIPELINED])
+def test_the_builtin_generator_asks_a_step_in_other_segments(case):
+    program = PLAINTEXT if case is PIPELINED else None
+    arm = Arm("05", find("05").folder, case, program)
+    with server(arm) as running, Builtin(1, connections=8) as generator:
+        first = generator.open(running.host, running.port, case)
+        run = generator.run(0.05)
+        last = generator.close()
+
+    assert first.answers == last.answers == 8 * case.pipelined
+    assert run.answers >= 8
 
 
 def test_percentiles_are_told_only_where_the_samples_suffice():
@@ -270,6 +389,33 @@ def test_content_that_wrk_overlooks_is_seen_afterwards(tmp_path):
 
         with pytest.raises(WrongAnswer, match="content is b'ho'"):
             generator.close()
+
+
+@needs_wrk
+def test_wrk_pipelines(tmp_path):
+    pico = arm_of(tmp_path).folder / "pico.py"
+    source = pico.read_text().replace(
+        "answer = ANSWER *",
+        "if data != b'GET / HTTP/1.1\\r\\n\\r\\n' * 3: data = b''\n"
+        "        answer = data and ANSWER *",
+    )
+    pico.write_text(source)
+    with (
+        server(Arm("tiny", tmp_path, THREE)) as running,
+        Wrk(connections=8) as generator,
+    ):
+        generator.open(running.host, running.port, THREE)
+        run = generator.run(0.2)
+        last = generator.close()
+
+    assert run.answers > 0
+    assert last.answers == 24
+
+
+@needs_wrk
+def test_wrk_cuts_no_request():
+    with Wrk() as generator, pytest.raises(WorkshopError, match="builtin"):
+        generator.open("127.0.0.1", 9, IN_THREE)
 
 
 @needs_wrk

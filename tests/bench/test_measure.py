@@ -1,7 +1,11 @@
 """Rounds: their order, their pairs, and what a server has used."""
 
+import contextlib
+import os
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -9,8 +13,10 @@ import pytest
 
 from workshop.bench import measure, servers
 from workshop.bench.cases import WrongAnswer
+from workshop.bench.load import Run
 from workshop.bench.measure import AGAIN, Race, Sample, generator, orders
 from workshop.bench.servers import cpu_seconds, pinned
+from workshop.bench.shapes import CUT, HELLO
 from workshop.bench.wrk import Wrk
 from workshop.errors import WorkshopError
 
@@ -87,6 +93,80 @@ def test_a_server_that_waits_makes_the_verdict_unclear():
 
     assert busy.verdict("a", "b") == "slower"
     assert idle.verdict("a", "b") == "unclear"
+
+
+@pytest.mark.parametrize("reads", [None, 0.02, 2.8, 3.0])
+def test_segments_that_were_read_one_by_one_are_fine(reads):
+    measure.came_apart(CUT, reads)
+
+
+@pytest.mark.parametrize("reads", [1.0, 2.6])
+def test_segments_that_came_together_are_told(reads):
+    with pytest.raises(WorkshopError, match="cut into 3 segments"):
+        measure.came_apart(CUT, reads)
+
+
+def test_a_launch_whose_segments_came_together_fails(monkeypatch):
+    figures = {"reads": 1.2}
+    monkeypatch.setattr(measure, "timed", lambda *words: figures)
+    running = SimpleNamespace(host="", port=0)
+    monkeypatch.setattr(
+        measure, "server", lambda *words: contextlib.nullcontext(running)
+    )
+    load = SimpleNamespace(
+        open=lambda *words: None, run=lambda *words: None, close=lambda: None
+    )
+    plan = measure.Plan(1, 0.1)
+
+    with pytest.raises(WorkshopError, match=r"read 1\.20 times"):
+        measure.launch(SimpleNamespace(case=CUT), load, plan, None)
+    assert measure.launch(SimpleNamespace(case=HELLO), load, plan, None)
+
+
+def test_reads_are_told_for_each_request():
+    usages = iter([servers.Usage(1.0, 0, 1, 10), servers.Usage(2.0, 0, 1, 40)])
+    running = SimpleNamespace(usage=lambda: next(usages))
+    load = SimpleNamespace(run=lambda seconds: Run(10, seconds))
+
+    assert measure.timed(running, load, 0.1)["reads"] == 3.0
+
+
+def test_reads_of_several_processes_are_added():
+    one, other = servers.Usage(1, 1, 1, 4), servers.Usage(1, 1, 1)
+
+    assert servers.total([one, other, one]).reads == 8
+    assert servers.total([other]).reads is None
+
+
+def test_reads_that_nobody_tells_are_none():
+    running = SimpleNamespace(usage=lambda: servers.Usage(1.0, 0, 1, None))
+    load = SimpleNamespace(run=lambda seconds: Run(10, seconds))
+
+    assert measure.timed(running, load, 0.1)["reads"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells")
+def test_reads_are_those_of_the_process():
+    process = psutil.Process()
+    before = servers.reads(process)
+    with Path(os.devnull).open("rb", buffering=0) as null:
+        for _ in range(1000):
+            null.read(1)
+
+    assert servers.reads(process) - before >= 1000
+
+
+def test_where_reads_are_not_told_there_are_none(monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+
+    assert servers.reads(psutil.Process()) is None
+
+
+def test_reads_of_a_process_that_is_not_ours_are_none():
+    def refuse():
+        raise psutil.AccessDenied
+
+    assert servers.reads(SimpleNamespace(io_counters=refuse)) is None
 
 
 def test_an_unknown_load_is_a_mistake_in_usage():

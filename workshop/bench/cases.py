@@ -8,6 +8,7 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ class Case:
     status: int = 200
     fields: Mapping[str, str | re.Pattern[str]] = field(default_factory=dict)
     content: bytes = b""
+    cuts: tuple[int, ...] = ()  # where the request is cut into segments
+    pipelined: int = 1  # how many requests are sent at once
+
+    @property
+    def segments(self) -> list[bytes]:
+        """Return what is sent, segment by segment.
+
+        >>> Case("cut", b"GET /", cuts=(1, 4)).segments
+        [b'G', b'ET ', b'/']
+        """
+        data = self.request * self.pipelined
+        edges = pairwise((0, *self.cuts, len(data)))
+        return [data[begin:end] for begin, end in edges]
 
 
 class WrongAnswer(WorkshopError):
@@ -57,6 +71,8 @@ def to_data(case: Case) -> dict[str, Any]:
         "status": case.status,
         "fields": fields,
         "content": case.content.decode("latin-1"),
+        "cuts": case.cuts,
+        "pipelined": case.pipelined,
     }
 
 
@@ -77,6 +93,8 @@ def from_data(data: Mapping[str, Any]) -> Case:
         data["status"],
         fields,
         data["content"].encode("latin-1"),
+        tuple(data["cuts"]),
+        data["pipelined"],
     )
 
 
@@ -158,6 +176,25 @@ def judged(case: Case, data: bytes) -> Answer:
     if reason:
         raise WrongAnswer(reason)
     return answer
+
+
+def all_judged(case: Case, data: bytes) -> list[Answer]:
+    """Return the answers to all that was pipelined, if all are right."""
+    answers: list[Answer] = []
+    while len(answers) < case.pipelined - 1:
+        length = length_of_first(data)
+        answers.append(judged(case, data[:length]))
+        data = data[length:]
+    return [*answers, judged(case, data)]
+
+
+def length_of_first(data: bytes) -> int | None:
+    """Return how long the first answer is; None if it will never be whole."""
+    try:
+        answer = parse(data)
+    except ValueError:
+        return None
+    return answer.length if answer else None
 
 
 def declared(folder: Path, case: Case) -> Case:

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from workshop.bench import fake
-from workshop.bench.cases import Answer, Case, judged
+from workshop.bench.cases import Answer, Case, all_judged
 from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import explained
 
@@ -45,13 +45,13 @@ BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType)
 
 @dataclass(frozen=True)
 class Counts:
-    """What one warm request costs."""
+    """What one warm request costs; not whole if pipelined ones share it."""
 
-    bytecodes: int
-    python_calls: int
-    c_calls: int
-    writes: int
-    tasks: int
+    bytecodes: float
+    python_calls: float
+    c_calls: float
+    writes: float
+    tasks: float
 
 
 class Inexact(WorkshopError):
@@ -270,7 +270,7 @@ def count(
     order = {
         "folder": str(folder),
         "program": str(program) if program else None,
-        "segments": [case.request.decode("latin-1")],
+        "segments": [part.decode("latin-1") for part in case.segments],
     }
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
@@ -286,11 +286,23 @@ def count(
         raise explained(done.stderr, folder / "pico.py")
     report = json.loads(done.stdout.splitlines()[-1])
     for text in report["answers"]:
-        answer = judged(case, text.encode("latin-1"))
+        answer = all_judged(case, text.encode("latin-1"))[0]
     counts = [Counts(**each) for each in report["counts"]]
     if len(set(counts)) > 1:
         raise Inexact(folder, counts)
-    return counts[0], answer
+    return shared(counts[0], case.pipelined), answer
+
+
+def shared(counts: Counts, number: int) -> Counts:
+    """Return what each of pipelined requests costs.
+
+    >>> shared(Counts(330, 32, 48, 1, 0), 16).writes
+    0.06
+    """
+    if number == 1:
+        return counts
+    each = {k: round(v / number, 2) for k, v in asdict(counts).items()}
+    return Counts(**each)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ Does not know: what is asked, what a step is made of.
 An experiment is a file that says what is asked (`QUESTION`), of whom
 (`arms(options)`), how long (`QUICK`, `FULL`), what is shown of a result
 (`COLUMNS`, `row(arm)`, `picture(result)`) and what is concluded from it
-(`sentences(result)`). One that measures in its own way has `measure(study)`
+(`sentences(result)`). `LOAD` names the generator that `auto` is, where only
+one can ask for all. One that measures in its own way has `measure(study)`
 instead of arms: see `study.py`.
 
     from workshop.bench.experiment import Options, run
@@ -98,7 +99,10 @@ class Lab(Study):
         self.race = Race([arm.name for arm in self.arms])
         with contextlib.ExitStack() as stack:
             core = stack.enter_context(pinned())
-            load = measure.generator(options.load, plan.connections)
+            word = options.load
+            if word == "auto":  # Not every generator can ask for all.
+                word = getattr(self.experiment, "LOAD", word)
+            load = measure.generator(word, plan.connections)
             stack.enter_context(load)
             cores = (os.cpu_count() or 1) - 1
             self.load = load.name

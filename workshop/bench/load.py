@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,53 +63,71 @@ class Client(asyncio.Protocol):
     def __init__(self, load: "ClosedLoop") -> None:
         self.load = load
         self.buffer = b""
+        self.left = 0  # answers that are to come
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def ask(self) -> None:
         self.asked = time.perf_counter()
-        self.transport.write(self.load.case.request)
+        self.load.send(self)
 
     def data_received(self, data: bytes) -> None:
         load = self.load
-        if self.buffer or not (
-            len(data) == load.length
-            and data.startswith(load.status)
-            and data.endswith(load.case.content)
-        ):
-            self.buffer += data
-            if not self.whole():
-                return
-        self.answered()
+        if not self.left:
+            load.fail("an answer came that nobody had asked for")
+            return
+        self.buffer += data
+        while self.buffer and self.left:
+            length = self.looked_at() or self.judged()
+            if not length:
+                return  # It is not whole yet.
+            self.buffer = self.buffer[length:]
+            self.left -= 1
+            self.answered()
 
     def answered(self) -> None:
-        """Ask again, unless it is time to rest."""
+        """Ask again after the last answer, unless it is time to rest."""
         load = self.load
         load.times.append(time.perf_counter() - self.asked)
+        if self.left:
+            return
         if load.running:
             self.ask()
         else:
             load.rest(self)
 
-    def whole(self) -> bool:
-        """Judge the buffer in full, once it holds a whole answer."""
-        load = self.load
+    def looked_at(self) -> int:
+        """Return the length of an answer that is right at first sight."""
+        load, length = self.load, self.load.length
+        more = len(self.buffer) - length
+        right = (
+            (more == 0 or (more > 0 and self.left > 1))
+            and self.buffer.startswith(load.status)
+            and self.buffer.endswith(load.case.content, 0, length)
+        )
+        return length if right else 0
+
+    def judged(self) -> int:
+        """Judge an answer in full, once it is whole; return its length."""
+        load, data = self.load, self.buffer
         try:
-            if parse(self.buffer) is None:
-                return False
+            answer = parse(data)
+            if answer is None:
+                return 0
+            if self.left > 1:  # The others follow.
+                data = data[: answer.length]
         except ValueError:
             pass  # It will never be whole: let it be judged.
         try:
-            length = judged(load.case, self.buffer).length
+            length = judged(load.case, data).length
         except WrongAnswer as error:
             load.fail(error.reason)
         else:
             load.length = load.length or length
             if length != load.length:
                 load.fail(f"its length is {length}, not {load.length}")
-        self.buffer = b""
-        return True
+        return len(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.load.lost(self)
@@ -122,6 +141,9 @@ class ClosedLoop:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.status = b"HTTP/1.1 %d " % case.status
+        self.segments = case.segments
+        self.lines: list[deque[Client]] = [deque() for _ in case.cuts]
+        self.room = 0
         self.length = 0  # 0: not known yet, judge in full.
         self.clients: set[Client] = set()
         self.asking: set[Client] = set()
@@ -153,6 +175,7 @@ class ClosedLoop:
         self.done = loop.create_future()
         self.running = seconds > 0
         self.asking = set(self.clients)
+        self.room = room(len(self.clients), len(self.segments))
         start = time.perf_counter()
         for client in self.clients:
             client.ask()
@@ -171,11 +194,31 @@ class ClosedLoop:
             self.length,
         )
 
+    def send(self, client: Client | None) -> None:
+        """Let a client ask; who has sent a part of it waits in line.
+
+        Whoever comes sends a segment and goes to the end of a line; who is
+        its first then sends the next one. Lines are longer than the number
+        of clients that await an answer. So between two segments of one
+        client all these are answered, and a server that reads in the order
+        of arrival has read the one before it gets the next.
+        """
+        for line, segment in zip(self.lines, self.segments, strict=False):
+            if client:
+                client.transport.write(segment)
+                line.append(client)
+            client = line.popleft() if len(line) > self.room else None
+        if client:
+            client.left = self.case.pipelined
+            client.transport.write(self.segments[-1])
+
     def stop(self) -> None:
         self.running = False
 
     def rest(self, client: Client) -> None:
-        """A connection has its last answer."""
+        """A connection has its last answer; who is in line goes on."""
+        self.room = 0
+        self.send(None)
         self.asking.discard(client)
         if not self.asking and self.done and not self.done.done():
             self.done.set_result(None)
@@ -194,6 +237,19 @@ class ClosedLoop:
         clients, self.clients = self.clients, set()
         for client in clients:
             client.transport.close()
+
+
+def room(clients: int, segments: int) -> int:
+    """Return how many clients stand in each line.
+
+    No fewer than await an answer, if there are five or more; and somebody
+    always awaits one, or else all would stand in line.
+
+    >>> room(32, 3), room(2, 3)
+    (11, 0)
+    """
+    lines = segments - 1
+    return min(-(-clients // segments), (clients - 1) // lines) if lines else 0
 
 
 def percentiles(times: "array[float]") -> dict[str, float]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from workshop.bench.arms import Arm
-from workshop.bench.cases import WrongAnswer
+from workshop.bench.cases import Case, WrongAnswer
 from workshop.bench.load import Builtin
 from workshop.bench.ratios import (
     Comparison,
@@ -25,9 +25,10 @@ from workshop.bench.ratios import (
 )
 from workshop.bench.servers import Server, server
 from workshop.bench.wrk import Wrk, installed
-from workshop.errors import USAGE, WorkshopError
+from workshop.errors import FAIL, USAGE, WorkshopError
 
 AGAIN = "again"  # A', the second copy of the first arm
+APART = 0.9  # Fewer of the segments were read one by one: not what we ask.
 BUSY = 0.05  # More voluntary switches per request: the server was waiting.
 
 Generator = Builtin | Wrk
@@ -58,6 +59,7 @@ class Sample:
     switches: float  # voluntary, per request
     memory: int
     percentiles: dict[str, float]
+    reads: float | None = None  # per request, where the system tells
 
     @property
     def requests_per_second(self) -> float:
@@ -159,6 +161,7 @@ def launch(
         load.open(running.host, running.port, arm.case)
         load.run(plan.warm_up)
         figures = timed(running, load, plan.seconds)
+        came_apart(arm.case, figures["reads"])
         load.close()
     return figures
 
@@ -168,6 +171,9 @@ def timed(running: Server, load: Generator, seconds: float) -> dict[str, Any]:
     before = running.usage()
     run = load.run(seconds)
     after = running.usage()
+    reads = None
+    if before.reads is not None and after.reads is not None:
+        reads = (after.reads - before.reads) / run.answers
     return {
         "cpu_us": (after.cpu - before.cpu) / run.answers * 1e6,
         "answers": run.answers,
@@ -175,7 +181,23 @@ def timed(running: Server, load: Generator, seconds: float) -> dict[str, Any]:
         "switches": (after.switches - before.switches) / run.answers,
         "memory": after.memory,
         "percentiles": run.percentiles,
+        "reads": reads or None,
     }
+
+
+def came_apart(case: Case, reads: float | None) -> None:
+    """WorkshopError if the server did not read each segment by itself.
+
+    Fewer reads than requests tell nothing: asyncio's loop receives, and does
+    not read, so that the system does not count it.
+    """
+    wanted = len(case.segments)
+    if reads and 1 <= reads < wanted * APART:
+        raise WorkshopError(
+            f"the server read {reads:.2f} times a request, that was cut into"
+            f" {wanted} segments: take more connections",
+            FAIL,
+        )
 
 
 def run(

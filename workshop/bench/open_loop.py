@@ -49,11 +49,9 @@ class OpenClient(Client):
         queue = self.load.queue
         if queue is None:  # This is a closed loop's turn.
             super().answered()
-        elif self in queue.under_way:
+        else:
             queue.answered(self)
             self.load.rest(self)
-        else:
-            self.load.fail("an answer came that nobody had asked for")
 
 
 class OpenLoop(ClosedLoop):

@@ -24,6 +24,7 @@ class Usage:
     cpu: float  # seconds
     switches: int  # voluntary: how often it went to sleep
     memory: int  # bytes, resident
+    reads: int | None = None  # read(2), as uvloop reads; None: nobody tells
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def of(process: psutil.Process) -> Usage:
             cpu_seconds(process),
             process.num_ctx_switches().voluntary,
             process.memory_info().rss,
+            reads(process),
         )
     except (psutil.NoSuchProcess, OSError):
         return Usage(0, 0, 0)
@@ -59,11 +61,22 @@ def of(process: psutil.Process) -> Usage:
 
 def total(usages: Sequence[Usage]) -> Usage:
     """Return what several processes have used together."""
+    read = [usage.reads for usage in usages if usage.reads is not None]
     return Usage(
         sum(usage.cpu for usage in usages),
         sum(usage.switches for usage in usages),
         sum(usage.memory for usage in usages),
+        sum(read) if read else None,
     )
+
+
+def reads(process: psutil.Process) -> int | None:
+    """Return how often a process has read, where the system tells."""
+    if platform.system() != "Linux":
+        return None
+    with contextlib.suppress(psutil.Error, OSError):
+        return int(process.io_counters().read_count)
+    return None
 
 
 def cpu_seconds(process: psutil.Process) -> float:

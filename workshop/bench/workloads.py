@@ -7,13 +7,12 @@ Does not know: how they are measured, which revision answers.
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from workshop.bench.arms import Arm
-from workshop.bench.cases import declared
+from workshop.bench.cases import Case, declared
 from workshop.bench.counts import Inexact, count
-from workshop.bench.experiment import find
 from workshop.bench.measure import reason
+from workshop.bench.shapes import HELLO, PAGE, POSITIONS, POST
 from workshop.errors import WorkshopError
 from workshop.steps import find as step_called
 
@@ -32,10 +31,9 @@ def arms(folder: Path, number: str, name: str = "{}") -> list[Arm]:
 
     All ask what `realistic` asks, so that figures can be put side by side.
     """
-    known: Any = find("realistic")
-    programs = [(known.HELLO, None), (known.PAGE, None)]
+    programs: list[tuple[Case, Path | None]] = [(HELLO, None), (PAGE, None)]
     if number >= "03":  # 02 cannot read content.
-        programs.append((known.POST, known.POSITIONS))
+        programs.append((POST, POSITIONS))
     return [
         Arm(name.format(case.name), folder, declared(folder, case), program)
         for case, program in programs

@@ -20,7 +20,7 @@ from typing import Self
 
 from workshop.bench.cases import Case, WrongAnswer
 from workshop.bench.load import PATIENCE, Builtin, Run
-from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
+from workshop.errors import ENVIRONMENT, FAIL, USAGE, WorkshopError
 
 LONG = 3600  # wrk knows whole seconds only: we stop it ourselves.
 
@@ -76,6 +76,7 @@ class Wrk:
         self.script = Path(tempfile.mkdtemp()) / "request.lua"
         self.url = ""
         self.length = 0
+        self.pipelined = 1
 
     def __enter__(self) -> Self:
         return self
@@ -91,12 +92,19 @@ class Wrk:
 
     def open(self, host: str, port: int, case: Case) -> Run:
         """Verify the first answers, and note how long an answer is."""
+        if case.cuts:
+            raise WorkshopError(
+                f"wrk cannot cut a request ({case.name}) into segments: use"
+                " --load builtin.",
+                USAGE,
+            )
         self.url = f"http://{host}:{port}/"
-        request = quoted(case.request)
+        request = quoted(case.request * case.pipelined)
         script = SCRIPT.replace("REQUEST", request)
         self.script.write_text(script, encoding="ascii")
         run = self.builtin.open(host, port, case)
         self.length = run.length
+        self.pipelined = case.pipelined
         return run
 
     def run(self, seconds: float) -> Run:
@@ -158,8 +166,9 @@ class Wrk:
                 f"wrk counted {sums['errors']} errors and"
                 f" {sums['statuses']} answers with another status"
             )
+        most = self.connections * self.pipelined
         cut_off = sums["bytes"] - sums["answers"] * self.length
-        if not 0 <= cut_off <= self.connections * self.length:
+        if not 0 <= cut_off <= most * self.length:
             raise WrongAnswer(
                 f"wrk read {sums['bytes']} bytes for {sums['answers']}"
                 f" answers of {self.length}"

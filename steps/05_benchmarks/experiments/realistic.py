@@ -4,70 +4,38 @@ Knows: requests as browsers and apps send them, the steps that can answer.
 Does not know: how to measure.
 """
 
-from pathlib import Path
-
-from workshop.bench import DATE, Case, measure
+from workshop.bench import shapes
 from workshop.bench.arms import Arm, step_arms
 from workshop.bench.measure import Plan
 from workshop.bench.picture import Bar, bars
 from workshop.bench.words import figure, interval, joined, spread
 
 QUESTION = "Does the ranking of hello hold for real requests?"
-QUICK = Plan(rounds=3, seconds=0.25)
+QUICK = Plan(rounds=3, seconds=0.2, warm_up=0.1)
 FULL = Plan(rounds=12, seconds=0.6)
 WIRE = False
+# wrk cannot cut a request, and figures of two generators do not compare.
+LOAD = "builtin"
 
-POSITIONS = Path(measure.__file__).with_name("positions.py")
-HEAD = b" HTTP/1.1\r\nHost: localhost\r\n"
-BROWSER = HEAD + (
-    b'Sec-CH-UA: "Chromium";v="128", "Not;A=Brand";v="24"\r\n'
-    b"Sec-CH-UA-Mobile: ?0\r\n"
-    b'Sec-CH-UA-Platform: "Linux"\r\n'
-    b"Upgrade-Insecure-Requests: 1\r\n"
-    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/128.0.0.0\r\n"
-    b"Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\n"
-    b"Accept-Language: en-US,en;q=0.5\r\n"
-    b"Accept-Encoding: gzip, deflate, br, zstd\r\n"
-    b"Sec-Fetch-Site: same-origin\r\n"
-    b"Sec-Fetch-Mode: navigate\r\n"
-    b"Sec-Fetch-User: ?1\r\n"
-    b"Sec-Fetch-Dest: document\r\n"
-    b"Referer: http://localhost/drones\r\n"
-    b"Cookie: session=6f2a91c07be84d53; theme=dark; consent=no\r\n"
-    b"Cache-Control: max-age=0\r\n"
-    b"Pragma: no-cache\r\n"
-    b"Priority: u=0, i\r\n"
-    b"DNT: 1\r\n"
-    b"Connection: keep-alive\r\n"
-)
-POSITION = b'{"latitude":48.8584,"longitude":2.2945,"altitude":120}'
-CONTENT = HEAD + (
-    b"Content-Type: application/json\r\n"
-    b"Content-Length: %d\r\n\r\n" % len(POSITION)
-)
-ANSWER = (
-    200,
-    {"content-type": "application/json", "content-length": "25"},
-    b'{"message":"Hello bench"}',
-)
-HELLO = Case("hello", b"GET /hello/bench" + HEAD + b"\r\n", *ANSWER)
-PAGE = Case("browser", b"GET /hello/bench?page=2" + BROWSER + b"\r\n", *ANSWER)
-POST = Case(
-    "position", b"POST /drones/7" + CONTENT + POSITION, 204, {"date": DATE}
-)
+PAGE, PIPELINED, CUT = "browser", "16 pipelined", "cut in 3"
+# What a step answers with, if not with its own app.
+PROGRAMS = {"position": shapes.POSITIONS, PIPELINED: shapes.PLAINTEXT}
+# The steps below read no content, and take each segment for a request.
+FROM = dict.fromkeys(["position", PIPELINED, CUT], "03")
 
 
 def arms(options):
     """Return each step with each request that it can answer."""
-    words = options.steps or ["01", "04", "05"]
-    found = []
-    for case in (HELLO, PAGE, POST):
-        for arm in step_arms(words, case):
-            if case is not POST:
-                found.append(named(arm, arm.program))
-            elif arm.name >= "03":  # 02 cannot read content.
-                found.append(named(arm, POSITIONS))
-    return found
+    some = ["01", "05"] if options.quick else ["01", "04", "05"]
+    asked = [shapes.HELLO, shapes.PAGE, shapes.POST, shapes.PIPELINED]
+    if options.load != "wrk":
+        asked.append(shapes.CUT)
+    return [
+        named(arm, PROGRAMS.get(case.name))
+        for case in asked
+        for arm in step_arms(options.steps or some, case)
+        if arm.name >= FROM.get(case.name, "01")
+    ]
 
 
 def named(arm, program):
@@ -101,17 +69,47 @@ def row(arm):
 
 def sentences(result):
     """Return whether ranks change, and what a real request costs more."""
-    shapes = {}
+    costs = {}
     for arm in result["arms"]:
         step, _, shape = arm["name"].rpartition(", ")
         if arm["cpu_us"]:
-            shapes.setdefault(shape, {})[step] = arm["cpu_us"]["median"]
-    dearer = [
-        f"{step} {shapes['browser'][step] / cost:.2f} times"
-        for step, cost in shapes["hello"].items()
-        if step in shapes.get("browser", {})
+            costs.setdefault(shape, {})[step] = arm["cpu_us"]["median"]
+    said = [ranks(costs)]
+    if PAGE in costs:
+        said.append(f"A browser's hello costs {dearer(costs, PAGE)}.")
+    if PIPELINED in costs:
+        texts = [f"{s} {c:.1f} µs" for s, c in costs[PIPELINED].items()]
+        said.append(f"One of 16 pipelined texts costs {joined(texts)}.")
+    if CUT in costs:
+        reads = read(result["arms"])
+        said.append(f"Hello cut in 3 costs {dearer(costs, CUT)}; {reads}.")
+    if result["plan"]["load"].startswith("wrk"):
+        said.append("wrk cannot cut a request: that shape was left out.")
+    if "--quick" in result["command"]:
+        said.append("This quick run left out step 04.")
+    return said
+
+
+def dearer(costs, shape):
+    """Say what a shape of hello costs each step, compared with hello."""
+    hello = costs["hello"]
+    return joined(
+        [
+            f"{step} {cost / hello[step]:.2f} times"
+            for step, cost in costs[shape].items()
+        ]
+    )
+
+
+def read(arms):
+    """Say how often a server has read for a request that was cut."""
+    samples = [
+        s for a in arms if a["name"].endswith(CUT) for s in a["samples"]
     ]
-    return [ranks(shapes), f"A browser's hello costs {joined(dearer)}."]
+    reads = [s["reads"] for s in samples if (s["reads"] or 0) >= 1]
+    if not reads:
+        return "how often the servers read for it, this system does not tell"
+    return f"for each the servers read {min(reads):.2f} times or more"
 
 
 def ranks(shapes):
