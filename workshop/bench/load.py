@@ -111,6 +111,8 @@ class Client(asyncio.Protocol):
 class ClosedLoop:
     """Connections that each wait for an answer before they ask again."""
 
+    client: type[Client] = Client  # A stricter one may take its place.
+
     def __init__(self, case: Case) -> None:
         self.case = case
         self.status = b"HTTP/1.1 %d " % case.status
@@ -126,7 +128,7 @@ class ClosedLoop:
         loop = asyncio.get_running_loop()
         for _ in range(connections):
             _, client = await loop.create_connection(
-                lambda: Client(self), host, port
+                lambda: self.client(self), host, port
             )
             self.clients.add(client)
 
@@ -205,12 +207,16 @@ def percentiles(times: "array[float]") -> dict[str, float]:
     }
 
 
-async def obey(load: ClosedLoop | None, order: dict[str, Any]) -> Any:
+async def obey(
+    load: ClosedLoop | None,
+    order: dict[str, Any],
+    kind: type[ClosedLoop] = ClosedLoop,
+) -> Any:
     """Do what one line asks for; return the load and the run."""
     if order["do"] == "open":
         if load:  # A run that went wrong was never closed.
             load.close()
-        load = ClosedLoop(from_data(order["case"]))
+        load = kind(from_data(order["case"]))
         await load.open(order["host"], order["port"], order["connections"])
         return load, await load.verify()
     assert load
@@ -222,14 +228,14 @@ async def obey(load: ClosedLoop | None, order: dict[str, Any]) -> Any:
     return None, run
 
 
-def main() -> None:
+def main(kind: type[ClosedLoop] = ClosedLoop) -> None:
     """Obey orders from stdin until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides.
     load = None
     with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         for line in sys.stdin:
             try:
-                load, run = runner.run(obey(load, json.loads(line)))
+                load, run = runner.run(obey(load, json.loads(line), kind))
             except OSError as error:
                 run = Run(0, 0, f"no connection: {error}")
             print(json.dumps(asdict(run)), flush=True)
@@ -240,6 +246,8 @@ def main() -> None:
 
 class Builtin:
     """Our own generator: one process or more."""
+
+    module = "workshop.bench.load"  # what each process runs
 
     def __init__(self, processes: int = 1, connections: int = 32) -> None:
         self.connections = connections
@@ -268,7 +276,7 @@ class Builtin:
         """Start one more process."""
         root = Path(__file__).resolve().parents[2]
         process = subprocess.Popen(
-            [sys.executable, "-m", "workshop.bench.load"],
+            [sys.executable, "-m", self.module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
