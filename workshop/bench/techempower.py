@@ -56,7 +56,7 @@ def make(path: Path) -> None:
     """Write the tables of the suite; the numbers of worlds are known."""
     worlds = [(i, number(i)) for i in range(1, WORLDS + 1)]
     with contextlib.closing(sqlite3.connect(path)) as database:
-        # Readers and a writer do not wait for each other, nor for the disk.
+        # Who reads and who writes do not wait for each other.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(
             "CREATE TABLE world (id INTEGER PRIMARY KEY, randomnumber INTEGER)"
