@@ -381,7 +381,11 @@ def bench_all(options: "Options") -> int:
         )
     worst = PASS
     for name in experiment.names():
-        status = bench(name, options)
+        try:
+            status = bench(name, options)
+        except WorkshopError as error:  # The others can run all the same.
+            screen.complain(str(error))
+            status = error.status
         if status == INTERRUPTED:
             return status
         worst = max(worst, status)

@@ -21,7 +21,7 @@ import psutil
 from workshop import ports
 from workshop.bench.servers import Server, Usage, cpu_seconds
 from workshop.errors import FAIL, WorkshopError
-from workshop.serving import apart, end, environment, knock, last
+from workshop.serving import GRACE, apart, end, environment, knock, last
 
 HOST, PORT = "127.0.0.1", "{port}"
 PATIENCE = 15.0  # seconds until a server must answer
@@ -96,9 +96,18 @@ def started(command: Command, core: int | None = None) -> Iterator[Family]:
                 stderr=subprocess.STDOUT,
                 **apart(),
             )
-            stack.callback(end, process)
+            stack.callback(ended, process)
         answers(process, port, log)
         yield Family(HOST, port, process.pid)
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers; return once the core is free again."""
+    with contextlib.suppress(psutil.Error):
+        workers = psutil.Process(process.pid).children(recursive=True)
+        end(process)
+        psutil.wait_procs(workers, GRACE)
+    end(process)  # Twice does no harm, and it may have gone meanwhile.
 
 
 def replaced(variables: Mapping[str, str], port: int) -> dict[str, str]:

@@ -205,10 +205,12 @@ def wrong_rows(content: bytes, rows: int | None, updated: bool) -> str | None:
     worlds = [value] if rows is None else value
     if rows is not None and len(worlds) != rows:
         return f"{len(worlds)} rows came, not {rows}"
-    if updated and len({world.get("id") for world in worlds}) != rows:
+    for world in worlds:
+        if reason := wrong_world(world, updated):
+            return reason
+    if updated and len({world["id"] for world in worlds}) < len(worlds):
         return "a row was updated twice"
-    found = (wrong_world(world, updated) for world in worlds)
-    return next((reason for reason in found if reason), None)
+    return None
 
 
 def wrong_world(world: Any, updated: bool) -> str | None:
