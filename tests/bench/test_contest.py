@@ -125,6 +125,16 @@ def test_who_answers_wrongly_runs_no_more_and_is_told():
     assert contest.wrong == {"bad": "it lied"}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_second_copy_that_is_wrong_is_the_first(seed):
+    """Whichever of the two comes first."""
+    plan = Plan(rounds=1, seconds=1, seed=seed)
+
+    assert raced(Fake("bad", wrong="it lied"), plan=plan).wrong == {
+        "bad": "it lied"
+    }
+
+
 def test_who_is_wrong_after_the_load_has_no_sample():
     late = Fake("late")
 
