@@ -264,6 +264,12 @@ def test_picture_marks_pico():
     assert "Roll, own" in svg and "30.0 µs" in svg
 
 
+def test_a_name_that_tells_the_server_tells_it_once():
+    point = {"name": "BlackSheep on granian", "server": "granian"}
+
+    assert EXPERIMENT.label(point) == "BlackSheep on granian"
+
+
 @pytest.fixture
 def tiny(monkeypatch, tmp_path, validate_study):
     """Return a function that races pico with pico; status, result, text."""

@@ -127,11 +127,17 @@ def belief(plan):
     )
 
 
+def label(point):
+    """Return a name that tells the server, once."""
+    named = point["server"] in point["name"]
+    return point["name"] if named else f"{point['name']}, {point['server']}"
+
+
 def picture(result):
     """Draw what a hello costs each peer."""
     drawn = [
         Bar(
-            f"{point['name']}, {point['server']}",
+            label(point),
             *interval(point["hello"]["cpu_us"]),
             f"{figure(point['hello']['cpu_us'], 1)} µs",
             "marked" if point["hello"]["verdict"] == "first" else "bar",

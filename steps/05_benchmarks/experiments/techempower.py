@@ -129,4 +129,4 @@ def picture(result):
     ]
     described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
     unit = f"CPU time per request; {LABEL}"
-    return bars("TechEmpower's six works", unit, described, drawn)
+    return bars("The six works of TechEmpower", unit, described, drawn)
