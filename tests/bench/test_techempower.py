@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from workshop.bench import audit, strict
 from workshop.bench.audit import Suite, suites
 from workshop.bench.experiment import find, lab
 from workshop.bench.measure import Plan
-from workshop.bench.strict import StrictLoop, framed, ids, only_builtin
+from workshop.bench.strict import Strict, StrictLoop, framed, ids, only_builtin
 from workshop.bench.study import Options, conduct
 from workshop.bench.techempower import (
     DEPTH,
@@ -468,6 +469,16 @@ def test_generator_judges_fields_when_it_verifies():
     load.fully = True
     load.judge(head_of(b"1", content), content, b"1")
     assert "field content-type is None" in load.wrong
+
+
+def test_generator_verifies_fields_over_real_connections(server):
+    case = WORKS["json"].case
+    other = replace(case, fields={"server": "another"})
+    with Strict(1, 2) as load:
+        assert load.open(server.host, server.port, case).answers == 2
+        assert load.close().answers == 2
+        with pytest.raises(WorkshopError, match="field server is 'pico'"):
+            load.open(server.host, server.port, other)
 
 
 def test_an_answer_is_whole_or_nothing():
