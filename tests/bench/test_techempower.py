@@ -290,6 +290,36 @@ def test_a_broken_rule_is_found(wire, server, change, reason):
         audit.checked(WORKS["plaintext"], Liar(wire, change), server.path)
 
 
+def other_number(request, answer):
+    if request.startswith(b"GET /updates"):
+        rows = json.loads(answer.content)
+        rows[0]["randomNumber"] = rows[0]["randomNumber"] % 10_000 + 1
+        answer.content = spelled(rows)
+
+
+def not_clamped(request, answer):
+    if b"queries=501" in request:
+        rows = json.loads(answer.content)
+        answer.content = spelled([*rows, world(5)])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (statement_more, "asked {'SELECT': 1}, not {}"),
+        (other_number, "the file has other rows"),
+        (not_clamped, "501 rows came, not 500"),
+    ],
+)
+def test_nothing_is_timed_if_a_rule_is_broken(
+    server, monkeypatch, change, reason
+):
+    monkeypatch.setattr(audit, "Wire", lambda url: Liar(Wire(url), change))
+
+    with pytest.raises(WorkshopError, match=reason):
+        Suite(step("05")).check(server)
+
+
 def test_each_missing_answer_is_found(wire):
     with pytest.raises(WorkshopError, match="1 answers came, not 2"):
         audit.asked(wire, WORKS["json"].case.request, 2)
@@ -302,17 +332,6 @@ def test_updates_that_are_not_written_are_found():
     for after in ({5: 1, 6: 2}, {5: 3, 6: 9}):
         with pytest.raises(WorkshopError, match="the file has other rows"):
             audit.written(content, {5: 1, 6: 2}, after)
-
-
-def test_clamping_that_is_forgotten_is_found(wire):
-    def change(request, answer):
-        if b"queries=501" in request:
-            rows = json.loads(answer.content)
-            answer.content = spelled([*rows, world(5)])
-
-    audit.clamped(wire)
-    with pytest.raises(WorkshopError, match="501 rows came, not 500"):
-        audit.clamped(Liar(wire, change))
 
 
 def test_a_date_must_be_ours_and_move():
