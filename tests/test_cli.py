@@ -549,3 +549,20 @@ def test_ladder_that_is_interrupted_says_so_and_ends_its_servers():
     assert err == ""
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
+
+
+def test_all_experiments_run_even_if_one_cannot(say, monkeypatch):
+    asked = []
+
+    def run(name, options):
+        asked.append(name)
+        if name == "extensions":
+            raise WorkshopError("Not here: install it.", ENVIRONMENT)
+        return PASS
+
+    monkeypatch.setattr("workshop.bench.experiment.run", run)
+    status, _, err = say("bench", "all", "--quick")
+
+    assert status == ENVIRONMENT
+    assert {"extensions", "ladder", "realistic"} <= {*asked}
+    assert "Not here: install it." in err

@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import start
 from workshop import pins
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,7 @@ def pinned(
     return found
 
 
-@pytest.mark.parametrize("group", pins.GROUPS)
+@pytest.mark.parametrize("group", [*pins.GROUPS, *pins.APART])
 def test_pins_are_names_versions_and_markers_alone(group):
     plain = re.compile(r"[a-z0-9-]+==[0-9a-z.]+( ; [a-zA-Z0-9_ =!<>.'()]+)?")
     odd = [line for line in lines(group) if not plain.fullmatch(line)]
@@ -83,6 +84,25 @@ def test_pins_are_what_the_project_asks_for(group, environment):
                 missing.append(str(asked))
 
     assert missing == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=NAMES)
+def test_pins_of_peers_are_what_the_project_asks_for(environment):
+    """They have an environment of their own, with one version of each."""
+    found = pinned(environment, ["peers"])
+    asked = map(Requirement, ASKED["peers"])
+    wanted = [
+        a for a in asked if not a.marker or a.marker.evaluate(environment)
+    ]
+
+    for each in wanted:
+        (version,) = found[canonicalize_name(each.name)]
+        assert each.specifier.contains(version)
+
+
+def test_peers_are_installed_by_nobody_else():
+    assert set(pins.APART) == {"peers"}
+    assert not set(pins.APART) & {*pins.GROUPS, *start.GROUPS}
 
 
 def test_windows_and_pypy_go_without_uvloop():

@@ -20,6 +20,7 @@ from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
 from workshop.steps import ROOT
 
 GROUPS = ("runtime", "test", "notebooks", "docs")
+APART = ("peers",)  # each in an environment of its own, without ours
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = (
     "x86_64-unknown-linux-gnu",
@@ -86,6 +87,20 @@ def universal(*groups: str, known: str) -> str:
         return path.read_text("utf-8")
 
 
+def alone(group: str, known: str) -> str:
+    """Resolve a group that has its environment to itself."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "pins.txt"
+        path.write_text(known, "utf-8")
+        uv(
+            f"--group={group}",
+            "--universal",
+            f"--python-version={PYTHONS[0]}",
+            f"--output-file={path}",
+        )
+        return path.read_text("utf-8")
+
+
 def make(upgrade: bool = False) -> dict[str, str]:
     """Return the text of each group's file.
 
@@ -99,6 +114,8 @@ def make(upgrade: bool = False) -> dict[str, str]:
     for group in GROUPS[1:]:
         own = universal(group, known=together).splitlines(keepends=True)
         texts[group] = "".join(line for line in own if line not in runtime)
+    for group in APART:
+        texts[group] = alone(group, "" if upgrade else read(group))
     return {
         group: HEADING.format(group=group.capitalize()) + text
         for group, text in texts.items()

@@ -58,6 +58,18 @@ def times(ratio: dict[str, float]) -> str:
     )
 
 
+def inverse(ratio: dict[str, float] | None) -> dict[str, float] | None:
+    """Return how many fit where one fitted, if each costs so many times more.
+
+    >>> inverse({"median": 2.0, "low": 1.6, "high": 2.5, "confidence": 0.95})
+    {'median': 0.5, 'low': 0.4, 'high': 0.625}
+    """
+    if ratio is None:
+        return None
+    ends = {"median": "median", "low": "high", "high": "low"}
+    return {end: 1 / ratio[other] for end, other in ends.items()}
+
+
 def joined(names: list[str]) -> str:
     """Return names as a person lists them.
 

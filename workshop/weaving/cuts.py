@@ -33,11 +33,13 @@ ROOMS = (
 )
 CONTEXT = 3  # Lines around a change.
 EXAMPLES = ROOT / "docs" / "examples"  # Programs that stand in the guides.
+PROGRAMS = ROOT / "workshop" / "bench" / "programs"  # Servers to measure.
 
 
 def folder_of(word: str) -> Path:
-    """Return the folder of a step, of the site's examples, or of tests."""
-    apart = {"examples": EXAMPLES, "tests": ROOT / "tests"}
+    """Return the folder of a step, of programs that are shown, or of tests."""
+    apart = {"examples": EXAMPLES, "programs": PROGRAMS}
+    apart["tests"] = ROOT / "tests"
     return apart[word] if word in apart else find(word).folder
 
 
