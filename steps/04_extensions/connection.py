@@ -26,6 +26,7 @@ class Connection(Flow):
         super().connection_made(transport)
         self.app.connections.add(self)
         self.task = self.loop.create_task(self.serve())
+        self.task.add_done_callback(self.ended)
 
     def connection_lost(self, error):
         self.app.connections.discard(self)
@@ -57,47 +58,27 @@ class Connection(Flow):
         self.transport, self.gone = None, True
 
     async def serve(self):
-        """Answer what is asked, and end the connection as it should."""
-        try:
-            alive = await self.answer()
-            if alive and self.parser.error:
-                await self.refuse(self.parser.error)
-            if not self.gone:
-                await self.linger()
-                self.transport.close()
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        except Exception:
-            # An answer that breaks off must not look like a whole one.
-            logger.exception("An answer was broken off")
-            self.abort()
-
-    def abort(self):
-        if self.transport:
-            self.transport.abort()
-
-    async def answer(self):
-        """Answer request after request; return whether it may go on."""
+        """Answer request after request until the connection ends."""
         alive, parser = True, self.parser
         while alive and (parser.requests or not parser.finished):
-            if not parser.requests:
+            if parser.unparsed or not parser.requests:
                 await self.received()
+            if not parser.requests:
                 continue
             request = self.request = parser.requests.pop(0)
             request.source, self.silent = self, True
             response = await self.app.answer(request)
             self.silent = False
             if self.gone:
-                return False
+                return
             if more := self.send(request, response):
                 await more
             if not request.complete:
                 await self.drain(request)
-            self.request, alive = None, request.keep_alive
-            if parser.unparsed:
-                await self.received()
-        return alive
+            alive = request.keep_alive
+            # It may be idle for long, and shall not keep them.
+            self.request = request = response = more = None
+        await self.leave(alive)
 
     async def more(self, request):
         """Bring more of a request's content, or say why there is none."""
@@ -176,6 +157,14 @@ class Connection(Flow):
             await self.received()
         request.keep_alive = request.complete
 
+    async def leave(self, alive):
+        """Say what is wrong with the connection, and close it."""
+        if alive and self.parser.error:
+            await self.refuse(self.parser.error)
+        if not self.gone:
+            await self.linger()
+            self.transport.close()
+
     async def refuse(self, error):
         """Answer what could not be parsed, and therefore is no request."""
         request = self.app.Request(self.app, "GET", "*", "1.1", {})
@@ -191,6 +180,14 @@ class Connection(Flow):
                 self.transport.write_eof()
             while not self.parser.eof:
                 await self.received()
+
+    def ended(self, task):
+        """An answer that breaks off must not look like a whole one."""
+        error = None if task.cancelled() else task.exception()
+        if error:
+            logger.error("An answer was broken off", exc_info=error)
+        if self.transport and (error or task.cancelled()):
+            self.transport.abort()
 
 
 async def release(body):

@@ -295,7 +295,7 @@ def main(obey: Callable[[Any, dict[str, Any]], Any] = obey) -> None:
     with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         for line in sys.stdin:
             try:
-                load, run = runner.run(obey(load, json.loads(line), kind))
+                load, run = runner.run(obey(load, json.loads(line)))
             except OSError as error:
                 run = Run(0, 0, f"no connection: {error}")
             print(json.dumps(asdict(run)), flush=True)

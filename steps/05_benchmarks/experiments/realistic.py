@@ -8,7 +8,6 @@ from workshop.bench import shapes
 from workshop.bench.arms import Arm, step_arms
 from workshop.bench.measure import Plan
 from workshop.bench.picture import Bar, bars
-from workshop.bench.shapes import HELLO, PAGE, POST
 from workshop.bench.words import figure, interval, joined, spread
 
 QUESTION = "Does the ranking of hello hold for real requests?"

@@ -13,7 +13,6 @@ import importlib
 import json
 import os
 
-from connection import Connection
 from pico import Pico
 from routing import Route, Router
 from server import new_event_loop
@@ -58,33 +57,31 @@ def json_encoder(name):
     return importlib.import_module("msgspec.json").encode
 
 
-class TaskPerRequest(Connection):
+class TaskPerRequest(Pico):
     """One task more: each request is answered in a task of its own."""
 
     async def answer(self, request):
-        return await self.loop.create_task(super().answer(request))
+        return await asyncio.create_task(super().answer(request))
 
 
-class EagerPerRequest(Connection):
+class EagerPerRequest(Pico):
     """The same, but a task begins at once and not in the next turn."""
 
     async def answer(self, request):
-        work = super().answer(request)
-        return await asyncio.eager_task_factory(self.loop, work)
+        loop, work = asyncio.get_running_loop(), super().answer(request)
+        return await asyncio.eager_task_factory(loop, work)
 
 
 TASKS = {"request": TaskPerRequest, "eager": EagerPerRequest}
 
 
-class Swapped(Pico):
+class Swapped(TASKS.get(SWAP.get("task"), Pico)):
     """An application: each part is an attribute, and can be another one."""
 
     if "router" in SWAP:
         Router = autorouter()
     if "json" in SWAP:
         encode_json = staticmethod(json_encoder(SWAP["json"]))
-    if "task" in SWAP:
-        Protocol = TASKS[SWAP["task"]]
 
 
 app = Swapped()
