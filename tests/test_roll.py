@@ -257,6 +257,7 @@ async def test_part_is_a_class_attribute_that_a_subclass_replaces(
     @app.route("/", methods=["POST"])
     async def index(request, response):
         response.json = [request.query, request.form, request.host]
+        response.cookies.set("seen", "yes")
         if part == "Headers":  # of both
             made.add(type(response.headers).__name__)
 

@@ -103,15 +103,17 @@ def streams(draw):
 def parsed(rooms, segments):
     """Return all that a connection's parser tells of these segments."""
     app = rooms.Pico()
-    parser, seen = app.Protocol(app).parser, []
+    parser, seen, taken = app.Protocol(app).parser, [], []
     for segment in segments:
         parser.feed(segment)
-        for request in parser.requests:
+        taken += parser.requests
+        parser.requests.clear()
+        for request in taken:
             request.headers  # noqa: B018  before trailers come
         status = parser.error and parser.error.status
         # An unknown method is a 501 if it is what a slice begins with.
         seen.append((parser.finished, 400 if status == 501 else status))
-    return seen, [told(request) for request in parser.requests]
+    return seen, [told(request) for request in taken]
 
 
 def told(request):
@@ -179,12 +181,40 @@ def test_fields_are_remembered_if_they_came_alone_and_plainly(
     assert bool(known) == remembered
 
 
+def numbered(number):
+    return b"GET / HTTP/1.1\r\nHost: pico\r\nX: %d\r\n\r\n" % number
+
+
+def test_fields_that_are_always_new_are_not_looked_at_for_ever():
+    app = QUICK.Pico()
+    parser = app.Protocol(app).parser
+    parser.known.clear()
+
+    for number in range(3 * parser.max_new):
+        parser.feed(numbered(number))
+        assert told(parser.requests.pop())["headers"]["x"] == str(number)
+
+    assert len(parser.known) == parser.max_new
+
+
+def test_fields_that_are_known_give_new_ones_another_chance():
+    app = QUICK.Pico()
+    parser = app.Protocol(app).parser
+    parser.known.clear()
+
+    for number in range(3 * parser.max_new):
+        for head in (numbered(0), numbered(number)):
+            parser.feed(head)
+            parser.requests.clear()
+
+    assert len(parser.known) == 3 * parser.max_new
+
+
 def test_no_more_fields_are_remembered_than_was_said():
     parser = QUICK.modules["recall"].RecallingParser
     sizes = set()
     for number in range(3 * parser.max_known):
-        head = b"GET / HTTP/1.1\r\nHost: pico\r\nX: %d\r\n\r\n" % number
-        parsed(QUICK, [head])
+        parsed(QUICK, [numbered(number)])
         sizes.add(len(parser.known))
 
     assert max(sizes) == parser.max_known

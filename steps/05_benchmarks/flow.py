@@ -40,11 +40,18 @@ class Flow(asyncio.Protocol):
     # Bytes that come.
 
     def data_received(self, data):
-        self.parser.feed(data)
+        parser, arrival = self.parser, self.arrival
+        parser.feed(data)
+        if parser.unparsed or parser.request is not None:
+            self.hold()
+        if arrival and not arrival.done():
+            arrival.set_result(None)
+
+    def hold(self):
+        """Read no more for now, if much of what came waits already."""
         if not self.paused and self.parser.full:
             self.paused = True
             self.transport.pause_reading()
-        self.wake()
 
     def eof_received(self):
         self.parser.feed_eof()

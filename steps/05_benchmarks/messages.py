@@ -7,7 +7,7 @@ Does not know: bytes on the wire, sockets, asyncio.
 import json
 import re
 from collections import UserDict
-from functools import cached_property, lru_cache, partialmethod
+from functools import cached_property, partialmethod
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, unquote
@@ -58,12 +58,8 @@ def boolean(text):
     return [*NO, *YES].index(text.lower()) >= len(NO)
 
 
-@lru_cache(maxsize=256)
 def join(fields):
-    """Decode fields; the repeated are joined (RFC 9110, 5.3; 6265, 5.4).
-
-    Who wants to change the dict has to copy it.
-    """
+    """Decode fields; the repeated are joined (RFC 9110, 5.3; 6265, 5.4)."""
     joined = {}
     for name, value in fields:
         name = name.decode("latin-1").lower()
@@ -73,6 +69,12 @@ def join(fields):
             value = joined[name] + glue + value
         joined[name] = value
     return joined
+
+
+class Fields(tuple):
+    """Fields as they came; they are decoded once, however often they come."""
+
+    joined = cached_property(join)
 
 
 class Query(dict):
@@ -197,7 +199,9 @@ class Request(UserDict):
 
     @cached_property
     def headers(self):
-        return self.app.Headers(join(self.fields))
+        own = isinstance(self.fields, Fields)
+        joined = self.fields.joined if own else join(self.fields)
+        return self.app.Headers(joined)
 
     @property
     def files(self):
@@ -234,7 +238,6 @@ class Response:
     def __init__(self, app):
         self.app = app
         self.headers = app.Headers()
-        self.cookies = app.Cookies()
 
     def json(self, value):
         self.headers["content-type"] = "application/json"
@@ -248,6 +251,7 @@ class Response:
         self.status = HTTPStatus.FOUND
         self.headers["location"] = location
 
+    cookies = cached_property(lambda self: self.app.Cookies())
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
     html = property(None, html, doc="Answer with a page.")
     redirect = property(None, redirect, doc="Send the client elsewhere.")

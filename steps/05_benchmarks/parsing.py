@@ -9,7 +9,7 @@ from http import HTTPMethod
 
 import httptools
 
-from messages import HttpError, join
+from messages import Fields, HttpError, join
 
 SLICE = 4096  # bytes that are fed to httptools at once
 METHOD = re.compile(rb"[\r\n]*([0-9A-Za-z!#$%&'*+.^_`|~-]+)( |$)")
@@ -59,8 +59,6 @@ class RequestParser:
 
     def feed(self, data):
         """Parse what came, as long as there is room for more requests."""
-        if 0 < len(data) <= SLICE and not (self.unparsed or self.requests):
-            return self.parse(data)
         data, start = self.unparsed + data, 0
         while start < len(data) and len(self.requests) < self.max_waiting:
             self.parse(data[start : start + SLICE])
@@ -147,7 +145,7 @@ class RequestParser:
         version = self.http.get_http_version()
         ruled = check_head(method, version, tuple(self.ruled))
         url, host = origin_form(method, target)
-        fields = tuple(self.fields)
+        fields = Fields(self.fields)
         request = self.app.Request(self.app, method, url, version, fields)
         if host:  # RFC 9112, 3.2.2
             request.headers.update(host)

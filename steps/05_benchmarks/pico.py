@@ -127,9 +127,12 @@ class Pico(UserDict):
             route, parameters, _ = found
             request.route = route
             heard = self.listeners and self.heard()
-            if heard or route is None or request.content is None:
+            if heard or route is None:
                 await self.respond(request, response, *found)
-            else:  # nobody listens, nothing is to be read
+            else:  # nobody listens
+                if request.content is None:
+                    if "lazy_body" not in route.payload:
+                        await request.load_body()
                 result = route.handler(request, response, **parameters)
                 if hasattr(result, "__await__"):
                     await result

@@ -6,7 +6,7 @@ Does not know: httptools, sockets, tasks, who answers.
 
 import re
 
-from parsing import RequestParser
+from parsing import SLICE, RequestParser
 
 METHODS = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
 LINE = re.compile(rf'({METHODS}) (/[!"$-~]*) HTTP/1\.1')
@@ -23,49 +23,54 @@ class RecallingParser(RequestParser):
 
     max_known = 256  # blocks of fields, each shorter than a slice
     known = {}  # block: fields, whether to keep alive, length of content
+    # Requests in a row that may be new, until we look no more: a proxy may
+    # give each one a number.
+    max_new = 16
+    left = max_new
 
-    def parse(self, data):
-        """Take a slice if all of it is known, or else feed httptools."""
-        requests = None
-        if self.head is None and self.request is None and not self.finished:
-            try:
-                requests = self.recall(data)
-            except Exception:  # A path may be no text: httptools tells.
-                requests = None
-        if requests:
-            self.requests += requests
-            self.target = requests[-1].url
-            self.finished = not requests[-1].keep_alive
-        else:
-            super().parse(data)
+    def feed(self, data):
+        """Take requests whose fields are known, or else feed httptools."""
+        idle = self.head is None and self.request is None and self.left
+        waiting = self.unparsed or self.requests or self.finished
+        if waiting or not idle or len(data) > SLICE:
+            return super().feed(data)
+        data = self.recall(data)
+        if data or not self.requests:
+            super().feed(data)
             self.remember(data)
 
     def recall(self, data):
-        """Return the requests in a slice, or None if it is not known."""
-        requests, keep_alive = [], True
-        while data and keep_alive:
+        """Take the requests that are known; return what follows them."""
+        while data and len(self.requests) < self.max_waiting:
             line, _, block = data.partition(b"\r\n")
-            content = b""
-            if block not in self.known:
+            known, content = self.known.get(block), b""
+            if known is None:
                 block, end, content = block.partition(b"\r\n\r\n")
-                block += end
-            known = self.known.get(block)
+                known = self.known.get(block + end)
             found = known and LINE.fullmatch(line.decode("latin-1"))
             if not found or len(content) < known[2]:
-                return None
-            method, target = found.groups()
-            fields, keep_alive, length = known
-            request = self.app.Request(self.app, method, target, "1.1", fields)
-            request.keep_alive, request.complete = keep_alive, True
-            if length:
-                request.length, request.content = length, None
-                request.arrived = bytearray(content[:length])
-            data = content[length:]
-            requests.append(request)
-        return requests
+                break
+            try:
+                self.take(*found.groups(), *known, content)
+            except Exception:  # A path may be no text: httptools tells.
+                break
+            data = b"" if self.finished else content[known[2] :]
+        return data
+
+    def take(self, method, target, fields, keep_alive, length, content):
+        """Take a request as if httptools had told of it."""
+        request = self.app.Request(self.app, method, target, "1.1", fields)
+        request.keep_alive, request.complete = keep_alive, True
+        if length:
+            request.length, request.content = length, None
+            request.arrived = bytearray(content[:length])
+        self.requests.append(request)
+        self.target, self.finished = target, not keep_alive
+        self.left = self.max_new
 
     def remember(self, data):
         """Keep the fields of a request that came alone, whole and plain."""
+        self.left -= 1
         whole = self.head is None and self.request is None
         if len(self.requests) != 1 or self.error or not whole:
             return

@@ -27,11 +27,18 @@ def render_head(request, response):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
     status, fields = response.status, response.headers
-    head = STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
-    head += b"".join(map(field_line, fields, map(str, fields.values())))
-    for cookie in response.cookies.values():
-        head += field_lines([f"set-cookie: {cookie.OutputString()}"])
-    return head + frame(request, response) + date_line(int(time.time()))
+    lines = [STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
+    lines += map(field_line, fields, map(str, fields.values()))
+    if "cookies" in vars(response):  # else nobody asked for them
+        for cookie in response.cookies.values():
+            lines.append(field_lines([f"set-cookie: {cookie.OutputString()}"]))
+    stays = request.keep_alive and request.version == "1.1"
+    if status == 200 and stays and isinstance(response.body, bytes):
+        lines.append(b"content-length: %d\r\n" % len(response.body))
+    else:  # what is rare takes longer to tell
+        lines.append(frame(request, response))
+    lines.append(date_line(int(time.time())))
+    return b"".join(lines)
 
 
 @lru_cache(maxsize=1024)

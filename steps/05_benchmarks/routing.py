@@ -44,6 +44,9 @@ class Route:
         self.beginning = PLACEHOLDER.split(path)[0]
         if self.beginning != path:
             self.beginning = up(self.beginning)
+        rest = PLACEHOLDER.fullmatch(path[len(self.beginning) :])
+        plain = rest and VAGUE.get(rest[2] or "") == UNTYPED
+        self.only = rest[1] if plain else None  # its one placeholder
         self.specificity = PLACEHOLDER.sub(_rank, path) + END
         self.regex, self.converters = _compile(path)
 
@@ -99,6 +102,11 @@ class Router:
         beginning = path if path in index else path[: self.longest]
         while beginning:
             for route in index.get(beginning, ()):
+                if route.only:  # what is left must be one segment
+                    value = path[len(beginning) :]
+                    if value and "/" not in value:
+                        return route, {route.only: value}, route.methods
+                    continue
                 found = route.regex.fullmatch(path)
                 if found:
                     parameters = found.groupdict()
