@@ -141,8 +141,7 @@ class Request(UserDict):
     content = b""  # None as long as there is some to read
 
     def __init__(self, app, method, url, version, fields):
-        self.app, self.data = app, {}
-        self.method = method
+        self.app, self.method = app, method
         self.url = url  # path and query, as they were sent
         self.version = version
         self.fields = fields  # as they came; few are ever asked for
@@ -220,6 +219,7 @@ class Request(UserDict):
         value = self.headers.get("content-type", "")
         return value.partition(";")[0].strip().lower()
 
+    data = cached_property(lambda self: {})  # what a UserDict keeps
     query = cached_property(lambda self: self.app.Query(self.query_string))
     # Fields behind the content; none until it is complete.
     trailers = cached_property(lambda self: self.app.Headers())

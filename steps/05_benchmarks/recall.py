@@ -29,18 +29,22 @@ class RecallingParser(RequestParser):
     left = max_new
 
     def feed(self, data):
-        """Take requests whose fields are known, or else feed httptools."""
+        """Take a piece if all of it is known, or else feed httptools."""
         idle = self.head is None and self.request is None and self.left
         waiting = self.unparsed or self.requests or self.finished
         if waiting or not idle or len(data) > SLICE:
             return super().feed(data)
-        data = self.recall(data)
-        if data or not self.requests:
+        try:
+            known = self.recall(data)
+        except Exception:  # A path may be no text: httptools tells.
+            known = False
+        if not known:
+            self.requests.clear()
             super().feed(data)
             self.remember(data)
 
     def recall(self, data):
-        """Take the requests that are known; return what follows them."""
+        """Take the requests of a piece; return whether all are known."""
         while data and len(self.requests) < self.max_waiting:
             line, _, block = data.partition(b"\r\n")
             known, content = self.known.get(block), b""
@@ -49,24 +53,19 @@ class RecallingParser(RequestParser):
                 known = self.known.get(block + end)
             found = known and LINE.fullmatch(line.decode("latin-1"))
             if not found or len(content) < known[2]:
-                break
-            try:
-                self.take(*found.groups(), *known, content)
-            except Exception:  # A path may be no text: httptools tells.
-                break
-            data = b"" if self.finished else content[known[2] :]
-        return data
-
-    def take(self, method, target, fields, keep_alive, length, content):
-        """Take a request as if httptools had told of it."""
-        request = self.app.Request(self.app, method, target, "1.1", fields)
-        request.keep_alive, request.complete = keep_alive, True
-        if length:
-            request.length, request.content = length, None
-            request.arrived = bytearray(content[:length])
-        self.requests.append(request)
-        self.target, self.finished = target, not keep_alive
+                return False
+            fields, alive, length = known
+            method, url = found.groups()
+            request = self.app.Request(self.app, method, url, "1.1", fields)
+            request.keep_alive, request.complete = alive, True
+            if length:
+                request.length, request.content = length, None
+                request.arrived = bytearray(content[:length])
+            self.requests.append(request)
+            self.target, self.finished = url, not alive
+            data = content[length:] if alive else b""
         self.left = self.max_new
+        return not data and bool(self.requests)
 
     def remember(self, data):
         """Keep the fields of a request that came alone, whole and plain."""

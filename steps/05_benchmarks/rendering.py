@@ -28,7 +28,8 @@ def render_head(request, response):
         response.body = response.body.encode()
     status, fields = response.status, response.headers
     lines = [STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
-    lines += map(field_line, fields, map(str, fields.values()))
+    for name, value in fields.items():
+        lines.append(field_line(name, str(value)))
     if "cookies" in vars(response):  # else nobody asked for them
         for cookie in response.cookies.values():
             lines.append(field_lines([f"set-cookie: {cookie.OutputString()}"]))
@@ -37,7 +38,7 @@ def render_head(request, response):
         lines.append(b"content-length: %d\r\n" % len(response.body))
     else:  # what is rare takes longer to tell
         lines.append(frame(request, response))
-    lines.append(date_line(int(time.time())))
+    lines.append(date_line(time.time() // 1))
     return b"".join(lines)
 
 
