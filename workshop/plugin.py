@@ -32,7 +32,9 @@ import gc
 import inspect
 import logging
 import os
+import re
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -376,6 +378,34 @@ def pytest_collection_modifyitems(
     """Let a core that shares its work begin with the longest files."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.path.name not in LONG)
+
+
+# What is measured
+
+
+# Tests of what only a process of its own can show: signals, workers, reload.
+SERVED = {"test_server.py", "test_extensions.py", "test_coverage_gaps.py"}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let coverage look on only where it sees more: it costs a third.
+
+    That is where step 05 may run, and in the servers of a few files.
+    """
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage else None
+    numbers = re.findall(r"\b0[1-5]\b", item.name.partition("[")[2])
+    others = numbers and "05" not in numbers
+    with pytest.MonkeyPatch.context() as patch:
+        if others or item.path.name not in SERVED:
+            patch.delenv(serving.MEASURE, raising=False)
+        if measuring is None or not (others or "bench" in item.path.parts):
+            return (yield)
+        measuring.stop()
+        result = yield
+        measuring.start()
+        return result
 
 
 # What is left behind

@@ -8,6 +8,7 @@ import contextlib
 import os
 import queue
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread, main_thread
+from types import FrameType
 from typing import Any, BinaryIO, TextIO
 from urllib.parse import SplitResult, urlsplit
 
@@ -164,18 +166,19 @@ def launched(
         made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         errors = Path(stack.enter_context(made), "stderr")
         sink = stack.enter_context(errors.open("ab", buffering=0))
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(program.resolve())],
-            cwd=folder,
-            env=environment(folder, env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if echo else sink,
-            **apart(),
-        )
-        ears = Ears(process, sink, echo)
-        stack.callback(ears.join)
-        stack.callback(end, process, grace)
+        with undisturbed():
+            process = subprocess.Popen(
+                [sys.executable, "-P", str(program.resolve())],
+                cwd=folder,
+                env=environment(folder, env or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if echo else sink,
+                **apart(),
+            )
+            ears = Ears(process, sink, echo)
+            stack.callback(ears.join)
+            stack.callback(end, process, grace)
         url = ears.url(patience)
         if url is None:
             if not ears.open:  # It is about to end.
@@ -184,6 +187,22 @@ def launched(
                 ears.join()  # Its last words are all in `errors` now.
             raise failure(process, errors, program, folder, patience)
         yield Running(url, process, errors)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait: what is begun here can be ended only afterwards."""
+    if current_thread() is not main_thread():  # It never gets a signal.
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda *words: came.append(words))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(*came[0])
 
 
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ A directive stands alone on its line, as a comment of HTML:
     <!-- side-by-side 03 04 -->                    all that changed
     <!-- exchange 01 GET / HTTP/1.1\r\n\r\n -->     bytes in, bytes out
     <!-- include CHANGELOG.md -->                  a file of the repository
+    <!-- outcome waiting -->                       what an experiment found
 
 and some have only a name: see `ALONE`. Figures in prose are written
 `[[ladder.03.ratio]]`: see `workshop.weaving.figures`. What does not exist
@@ -30,7 +31,14 @@ from mkdocs.structure.files import File
 
 from workshop.errors import WorkshopError
 from workshop.steps import ROOT
-from workshop.weaving import cuts, exchanges, figures, reference, security
+from workshop.weaving import (
+    cuts,
+    exchanges,
+    figures,
+    outcomes,
+    reference,
+    security,
+)
 
 DIRECTIVE = re.compile(r"^( *)<!-- ([a-z][a-z-]*)(?: (.*?))? -->$", re.M)
 FIGURE = re.compile(r"\[\[([\w.+ -]+)\]\]")
@@ -84,6 +92,7 @@ WITH_WORDS: Mapping[str, Weaver] = {
     "exchange": with_exchange,
     "include": with_file,
     "bought": figures.bought,
+    "outcome": outcomes.outcome,
     "row-reasons": figures.reasons,
 }
 

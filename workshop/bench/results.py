@@ -22,7 +22,10 @@ The shape is `result.schema.json` (JSON Schema); in short:
 The committed ones, in docs/results, are taken on a quiet machine by
 
     python -m workshop ladder --json docs/results/ladder.json
-    python -m workshop bench extensions --json docs/results/extensions.json
+    python -m workshop bench NAME --json docs/results/NAME.json
+
+An experiment that measures in its own way has `points` where others have
+`noise` and `arms`: `study.schema.json` is its shape.
     python -m workshop bench honesty --json docs/results/honesty.json
 """
 
@@ -65,10 +68,11 @@ def read(path: Path) -> dict[str, Any]:
 def stale(result: dict[str, Any]) -> list[str]:
     """Return the arms whose sources have changed since they were measured.
 
-    An arm whose folder is not here (a learner's own) is stale too.
+    An arm whose folder is not here (a learner's own) is stale too. A result
+    that has no arms names the commit it was measured on, and is never stale.
     """
     changed = []
-    for arm in result["arms"]:
+    for arm in result.get("arms", []):
         folder = ROOT / arm["folder"]
         if not folder.is_dir() or sources(folder) != arm["hash"]:
             changed.append(arm["name"])

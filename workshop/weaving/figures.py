@@ -211,8 +211,8 @@ def in_prose(reference: str) -> str:
 def used(markdown: str) -> set[str]:
     """Return which measured results a page speaks of."""
     names = "ladder|extensions"
-    marks = rf"\[\[({names})\.|<!-- ({names})-"
-    return {a or b for a, b in re.findall(marks, markdown)}
+    marks = rf"\[\[({names})\.|<!-- ({names})-|<!-- outcome (\w+) -->"
+    return {"".join(found) for found in re.findall(marks, markdown)}
 
 
 def outdated(markdown: str) -> str:
@@ -221,7 +221,7 @@ def outdated(markdown: str) -> str:
     for name in sorted(used(markdown)):
         found = result(name)
         old = results.stale(found)
-        arms = [arm for arm in found["arms"] if arm["name"] in old]
+        arms = [a for a in found.get("arms", []) if a["name"] in old]
         if steps := {arm["folder"].rpartition("/")[2] for arm in arms}:
             notes.append(older(name, sorted(steps), found["command"]))
     if re.search(r"\[\[wire\.|<!-- (behaviour-|bought|row-)", markdown):

@@ -1,7 +1,7 @@
 """Where does pico stand among its peers?
 
 Knows: who takes part, what the figures say in words.
-Does not know: how the peers are started, checked and timed.
+Does not know: how to measure.
 """
 
 from dataclasses import asdict

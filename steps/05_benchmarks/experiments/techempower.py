@@ -1,7 +1,7 @@
-"""What do the six kinds of work of the TechEmpower benchmarks cost?
+"""What do TechEmpower's six kinds of work cost?
 
 Knows: the steps that take part, what the figures say in words.
-Does not know: the rules of the suite, how they are checked and timed.
+Does not know: how to measure.
 """
 
 from dataclasses import asdict

@@ -1,0 +1,71 @@
+"""Write what an experiment found: its answer, its picture, its table.
+
+Knows: any committed result, the file of its experiment.
+Does not know: how anything was measured.
+
+    <!-- outcome waiting -->    docs/results/waiting.json, as one section
+"""
+
+from html import escape
+from typing import Any
+
+from workshop.bench import experiment
+from workshop.weaving.figures import picture, result, sentences, table
+
+
+def outcome(name: str) -> str:
+    """Return the answer in words, the picture, the figures, and how."""
+    return "\n\n".join(
+        [sentences(name), picture(name), folded(name), conditions(name)]
+    )
+
+
+def folded(name: str) -> str:
+    """Return the table of a result, which opens when it is asked for."""
+    lines = ['??? note "The figures"', "", *figures(name).splitlines()]
+    return "\n".join("    " + line if line else "" for line in lines).replace(
+        "    ???", "???"
+    )
+
+
+def figures(name: str) -> str:
+    """Return the table that the experiment prints."""
+    found, asked = result(name), experiment.find(name)
+    heads = [one_line(column) for column in asked.COLUMNS]
+    rows = [
+        [cell(text) for text in asked.row(row)]
+        for row in found.get("arms") or found["points"]
+    ]
+    return table(heads, rows)
+
+
+def one_line(column: str) -> str:
+    """Return the head of a column without the breaks of a terminal.
+
+    >>> one_line("byte-\\ncodes"), one_line("Python\\ncalls")
+    ('bytecodes', 'Python calls')
+    """
+    return column.replace("-\n", "").replace("\n", " ")
+
+
+def cell(text: str) -> str:
+    """Return a cell; its second line is an interval.
+
+    >>> cell("9.1\\n9.0-9.3")
+    '9.1<br><small>9.0-9.3</small>'
+    """
+    first, _, second = escape(text).replace("|", "&#124;").partition("\n")
+    return f"{first}<br><small>{second}</small>" if second else first
+
+
+def conditions(name: str) -> str:
+    """Return where, when and by which command it was measured."""
+    found = result(name)
+    machine: dict[str, Any] = found["machine"]
+    return (
+        f"<small>Measured on {found['date'][:10]}: {machine['cpu']},"
+        f" {machine['cores']} cores, {machine['python']},"
+        f" {machine['loop']}; {machine['pinning']}. Again:"
+        f" `{found['command']}`. Raw samples:"
+        f" [{name}.json](ROOT/results/{name}.json).</small>"
+    )
