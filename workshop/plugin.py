@@ -35,6 +35,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ from typing import Any
 import psutil
 import pytest
 
-from workshop import serving
+from workshop import serving, steps
 from workshop.bench import Case
 from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
@@ -112,6 +113,9 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if serving.COVERAGE in os.environ and not is_controller(config):
         os.environ[serving.MEASURE] = os.environ.pop(serving.COVERAGE)
+    kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    config.add_cleanup(kept.cleanup)
+    steps.compiled = kept.name  # Most tests load a step anew.
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     for line in STRICT:

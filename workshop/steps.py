@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.util
 import io
+import os
 import sys
 import tokenize
 import tomllib
@@ -23,6 +24,8 @@ from workshop.errors import WorkshopError
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = ROOT / "steps"
+# A folder for what Python makes of the steps' sources; none: nothing is kept.
+compiled: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def code_lines(source: str) -> int:
 def entered(folder: Path) -> Iterator[None]:
     """Put the folder first on `sys.path`; afterwards forget what it loaded.
 
-    Rooms of another folder may be loaded still, under the same names.
+    Rooms of another folder may be loaded still, under the same names. Those
+    of the steps are compiled once, if there is a place to keep it.
     """
     own = {path.stem for path in folder.glob("*.py")} | {"extensions"}
     for name in list(sys.modules):
@@ -112,13 +116,17 @@ def entered(folder: Path) -> Iterator[None]:
             del sys.modules[name]
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
+    kept = sys.pycache_prefix, sys.dont_write_bytecode
+    if compiled and folder.parent == STEPS:
+        sys.pycache_prefix, sys.dont_write_bytecode = compiled, False
     try:
         yield
     finally:
+        sys.pycache_prefix, sys.dont_write_bytecode = kept
         sys.path.remove(str(folder))
+        below = f"{folder}{os.sep}"
         for name, module in list(sys.modules.items()):
-            origin = getattr(module, "__file__", None) or ""
-            if Path(origin).is_relative_to(folder):
+            if (getattr(module, "__file__", None) or "").startswith(below):
                 del sys.modules[name]
 
 
