@@ -23,6 +23,7 @@ from workshop.errors import FAIL, INTERRUPTED, PASS
 from workshop.steps import ROOT, all_steps
 
 COVERAGE = ROOT / "workshop" / "coverage.ini"
+PROCESSES = (os.cpu_count() or 1) + 1  # One of them waits now and then.
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,13 @@ def pytest(words: Sequence[str]) -> int:
 def covered() -> int:
     """Run all tests, and tell which branches of step 05 none has seen.
 
-    Each core takes a file of tests at a time; `-k` and other words do not
+    Each process takes a file of tests at a time; `-k` and other words do not
     come here, so that a test that is looked at runs alone.
     """
     with tempfile.TemporaryDirectory() as folder:
         config = f"--rcfile={COVERAGE}"
         data = {"COVERAGE_FILE": str(Path(folder) / "data")}
-        share = ["-n", "logical", "--dist", "loadfile"]
+        share = ["-n", str(PROCESSES), "--dist", "loadfile"]
         share += ["--no-loadscope-reorder"]  # workshop.plugin orders them
         pytest = ["-m", "pytest", *share]
         tests = python("coverage", "run", config, *pytest, env=data)

@@ -1,6 +1,7 @@
 """Results: their shape, and whether they still hold."""
 
 import copy
+import json
 import platform
 from dataclasses import asdict
 
@@ -128,3 +129,24 @@ def test_the_machine_is_described(validate):
     assert facts["cpu"]
     assert facts["python"].endswith(platform.python_version())
     assert facts["cores"] >= 1
+
+
+LAB = sorted(
+    path.stem
+    for path in results.RESULTS.glob("*.json")
+    if "experiment" in json.loads(path.read_text("utf-8"))
+)
+
+
+@pytest.mark.parametrize("name", LAB)
+def test_what_the_lab_found_is_whole_and_says_it_in_words(
+    name, validate, validate_study
+):
+    found = results.read(results.RESULTS / f"{name}.json")
+    shaped = validate if "arms" in found else validate_study
+
+    shaped(found)
+    assert (found["experiment"], found["complete"]) == (name, True)
+    assert found["valid"]
+    assert found["sentences"]
+    assert find(name).picture(found).startswith("<svg")
