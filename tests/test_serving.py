@@ -38,7 +38,10 @@ def program(tmp_path):
 def gone(pid):
     """Return whether a process has ended (or waits for its parent)."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(5)  # It may need a moment to die.
+        return process.status() == psutil.STATUS_ZOMBIE
     return True
 
 
