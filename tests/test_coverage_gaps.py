@@ -240,3 +240,12 @@ async def test_room_for_who_does_not_wait_any_more_is_no_error(step):
     connection.connection_lost(None)
     with contextlib.suppress(asyncio.CancelledError):
         await connection.task
+
+
+async def test_connection_that_is_gone_is_not_closed_again(step):
+    connection = step.Pico.Protocol(step.Pico())
+    connection.transport, connection.gone = None, True
+
+    await connection.leave(alive=False)
+
+    assert not connection.parser.finished

@@ -332,7 +332,7 @@ def test_it_runs_from_end_to_end(conducted, monkeypatch, tmp_path):
     for point in result["points"]:
         (one,) = point["samples"]
         raw = unpacked(one["raw"]["response"])
-        assert len(raw) == one["answers"] >= 10
+        assert len(raw) == one["answers"] >= 1
         assert one["rate"] == pytest.approx(point["load"] * one["capacity"])
     assert result["plan"]["load"] == "builtin, open loop"
     assert "2 connections; 1 rounds of 2 loads, 0.05 s each." in text
