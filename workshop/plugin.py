@@ -102,9 +102,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def is_controller(config: pytest.Config) -> bool:
     """Return whether the tests run elsewhere: in processes, one a core."""
-    return bool(getattr(config.option, "dist", "no") != "no") and not hasattr(
-        config, "workerinput"
-    )
+    distributed: str = getattr(config.option, "dist", "no")
+    return distributed != "no" and not hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(trylast=True)

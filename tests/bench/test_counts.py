@@ -17,6 +17,10 @@ from workshop.steps import find as step_called
 ANSWER = "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi"
 CASE = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
 HELLO = find("ladder").HELLO
+CROWD = """
+for number in range({}):
+    app.route(f"/groups/{{number}}/{{{{name}}}}")(hello)
+"""
 
 TINY = f"""
 ANSWER = b"{ANSWER}"
@@ -216,6 +220,18 @@ def test_only_step_02_makes_a_task_for_each_request(counted):
     tasks = {number: counts.tasks for number, counts in counted.items()}
 
     assert tasks == {"01": 0, "02": 1, "03": 0, "04": 0, "05": 0}
+
+
+def test_step_05_finds_one_of_a_thousand_routes_as_one_of_a_hundred(tmp_path):
+    folder = step_called("05").folder
+    app = (folder / "app.py").read_text("utf-8")
+    found = []
+    for number in (100, 1_000):
+        crowded = tmp_path / f"{number}_routes.py"
+        crowded.write_text(f"{app}\n{CROWD.format(number)}", "utf-8")
+        found.append(count(folder, HELLO, crowded)[0])
+
+    assert found[0] == found[1]
 
 
 def test_the_meter_counts_what_is_known_by_hand():

@@ -21,10 +21,10 @@ import contextlib
 import importlib.util
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from rich.console import Console
 
@@ -80,6 +80,8 @@ def find(name: str) -> Experiment:
 @dataclass
 class Lab(Study):
     """One run of an experiment on arms, as far as it has come."""
+
+    ROWS: ClassVar[str] = "arms"
 
     arms: list[Arm] = field(default_factory=list)
     facts: dict[str, report.Facts] = field(default_factory=dict)
@@ -137,7 +139,7 @@ class Lab(Study):
         share = len(self.race.samples) / launches
         self.tell(f"round {number + 1} of {rounds}: {name}", share)
 
-    def rows(self) -> Sequence[Mapping[str, Any]]:
+    def known(self) -> list[dict[str, Any]]:
         """Return what is known of each arm, as data for JSON."""
         known: list[dict[str, Any]] = []
         below = None
@@ -152,7 +154,7 @@ class Lab(Study):
         return {
             "plan": report.plan_data(self.plan, self.load, self.arms),
             "noise": report.noise_data(self.race),
-            "arms": self.rows(),
+            self.ROWS: self.known(),
         }
 
     def command(self) -> str:
@@ -185,12 +187,9 @@ class Lab(Study):
             )
         super().caption(result)
 
-    def picture(self) -> str | None:
-        """Return the picture, once there is a sample."""
-        if not self.race.samples:
-            return None
-        drawn: str = self.experiment.picture(self.result())
-        return drawn
+    def measured(self) -> bool:
+        """Return whether there is a sample."""
+        return bool(self.race.samples)
 
 
 def run(name: str, options: Options | None = None) -> int:

@@ -24,10 +24,10 @@ experiment of arms that race needs less: see `experiment.py`.
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rich import box
 from rich.console import Console
@@ -63,6 +63,8 @@ class Options:
 @dataclass
 class Study:
     """One run of an experiment, as far as it has come."""
+
+    ROWS: ClassVar[str] = "points"  # what a result calls its rows
 
     name: str
     experiment: Any
@@ -154,6 +156,7 @@ class Study:
 
     def result(self) -> dict[str, Any]:
         """Return all that is known so far, as data for JSON."""
+        body = self.body()
         result = {
             "experiment": self.name,
             "question": self.experiment.QUESTION,
@@ -161,26 +164,22 @@ class Study:
             "date": self.date,
             "command": self.command(),
             "complete": self.complete,
-            "valid": not any(row["wrong"] for row in self.rows()),
+            "valid": not any(row["wrong"] for row in body[self.ROWS]),
             "machine": {
                 **self.machine,
                 "pinning": self.pinning,
                 "stolen_percent": self.stolen_percent(),
             },
-            **self.body(),
+            **body,
         }
         # Whoever interrupts us gets no conclusion.
         right = self.complete and result["valid"]
         said = self.experiment.sentences(result) if right else []
         return {**result, "sentences": said}
 
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        """Return what the table has a row for."""
-        return self.points
-
     def body(self) -> dict[str, Any]:
         """Return what this kind of result has and others have not."""
-        return {"plan": self.plan, "points": self.points}
+        return {"plan": self.plan, self.ROWS: self.points}
 
     def command(self) -> str:
         """Return how to take this result again."""
@@ -202,16 +201,17 @@ class Study:
         """Print the table, what is wrong with it, and the answer."""
         partial = "" if self.complete else " (partial: it was interrupted)"
         self.say(f"{self.name}{partial}", "bold")
+        rows = result[self.ROWS]
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
         first, *others = self.experiment.COLUMNS
         table.add_column(first, no_wrap=True)
         for column in others:
             table.add_column(column, justify="right")
-        for row in self.rows():
+        for row in rows:
             style = "red" if row["wrong"] or row.get("beyond") else None
             table.add_row(*self.experiment.row(row), style=style)
         self.console.print(table)
-        for row in self.rows():
+        for row in rows:
             if row["wrong"]:
                 self.say(f"WRONG: {row['name']}: {row['wrong']}.", "red")
             if row.get("beyond"):
@@ -233,12 +233,9 @@ class Study:
                 "yellow",
             )
 
-    def picture(self) -> str | None:
-        """Return the picture of what was measured, if anything was."""
-        if not self.points:
-            return None
-        drawn: str = self.experiment.picture(self.result())
-        return drawn
+    def measured(self) -> bool:
+        """Return whether there is anything to draw."""
+        return bool(self.points)
 
     def say(self, sentence: str, style: str = "") -> None:
         self.console.print(
@@ -261,13 +258,13 @@ def conduct(study: Study) -> int:
     options = study.options
     if options.json:
         results.write(options.json, result)
-    if options.svg and (picture := study.picture()):
-        keep(options.svg, picture)
+    if options.svg and study.measured():
+        keep(options.svg, study.experiment.picture(result))
     if options.markdown:
         keep(options.markdown, study.experiment.markdown(result))
     if not study.complete:
         return INTERRUPTED
-    beyond = any(row.get("beyond") for row in study.rows())
+    beyond = any(row.get("beyond") for row in result[study.ROWS])
     return PASS if result["valid"] and not beyond else FAIL
 
 

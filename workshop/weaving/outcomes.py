@@ -7,6 +7,7 @@ Does not know: how anything was measured.
 """
 
 from html import escape
+from textwrap import indent
 from typing import Any
 
 from workshop.bench import experiment
@@ -22,10 +23,7 @@ def outcome(name: str) -> str:
 
 def folded(name: str) -> str:
     """Return the table of a result, which opens when it is asked for."""
-    lines = ['??? note "The figures"', "", *figures(name).splitlines()]
-    return "\n".join("    " + line if line else "" for line in lines).replace(
-        "    ???", "???"
-    )
+    return '??? note "The figures"\n\n' + indent(figures(name), " " * 4)
 
 
 def figures(name: str) -> str:
@@ -62,10 +60,12 @@ def conditions(name: str) -> str:
     """Return where, when and by which command it was measured."""
     found = result(name)
     machine: dict[str, Any] = found["machine"]
+    noise = found.get("noise")
+    told = f"; noise {noise['limit']:.1%}" if noise else ""
     return (
         f"<small>Measured on {found['date'][:10]}: {machine['cpu']},"
         f" {machine['cores']} cores, {machine['python']},"
-        f" {machine['loop']}; {machine['pinning']}. Again:"
+        f" {machine['loop']}; {machine['pinning']}{told}. Again:"
         f" `{found['command']}`. Raw samples:"
         f" [{name}.json](ROOT/results/{name}.json).</small>"
     )

@@ -11,9 +11,9 @@ from workshop.bench.boundary import (
     missing,
     race,
 )
+from workshop.bench.costs import cost_bars, marked, micros
 from workshop.bench.measure import Plan
-from workshop.bench.picture import Bar, bars
-from workshop.bench.words import NOTHING, figure, interval, joined, spread
+from workshop.bench.words import figure, joined, spread
 
 QUESTION = "Does ASGI cost?"
 QUICK = Plan(rounds=5, seconds=0.15)
@@ -118,16 +118,10 @@ def servers(known):
 
 def picture(result):
     """Draw the CPU time of calls and of servers."""
-    drawn = [
-        Bar(
-            point["name"],
-            *interval(point["cpu_us"]),
-            f"{cost(point):.1f} µs, {point['parser'] or 'no parser'}",
-            "marked" if "native" in point["name"] else "bar",
-        )
-        for point in result["points"]
-        if point["cpu_us"]
-    ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "CPU time per request, with its interval"
-    return bars("The boundary", unit, described or NOTHING, drawn)
+    return cost_bars(
+        "The boundary",
+        result["points"],
+        "CPU time per request, with its interval",
+        lambda point: f"{micros(point)}, {point['parser'] or 'no parser'}",
+        marked(lambda point: "native" in point["name"]),
+    )

@@ -8,11 +8,11 @@ import functools
 from dataclasses import asdict, replace
 
 from workshop.bench import comment
-from workshop.bench.picture import Bar, bars
+from workshop.bench.costs import cost_bars, marked
 from workshop.bench.revisions import checked_out
 from workshop.bench.trials import FULL, QUICK, load_for
 from workshop.bench.versus import versus
-from workshop.bench.words import NOTHING, interval, spread, times
+from workshop.bench.words import NOTHING, spread, times
 from workshop.bench.workloads import WORDS as COUNTED
 from workshop.bench.workloads import arms
 
@@ -128,20 +128,13 @@ def exactly(points):
 
 def picture(result):
     """Draw the CPU time of both, request by request."""
-    drawn = [
-        Bar(
-            f"{point['name']}, {side.upper()}",
-            *interval(point["cpu_us"][side]),
-            f"{point['cpu_us'][side]['median']:.1f} µs",
-            "marked" if side == "b" else "bar",
-        )
-        for point in result["points"]
+    sides = [
+        {"name": f"{it['name']}, {side.upper()}", "cpu_us": it["cpu_us"][side]}
+        for it in result["points"]
         for side in "ab"
-        if point["cpu_us"][side]
     ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "server CPU time per request, with its interval"
-    return bars("Two revisions", unit, described, drawn)
+    of_b = marked(lambda side: side["name"].endswith("B"))
+    return cost_bars("Two revisions", sides, kind=of_b)
 
 
 def markdown(result):

@@ -6,9 +6,9 @@ Does not know: how to measure.
 
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of, step_arms
+from workshop.bench.costs import cost_bars
 from workshop.bench.measure import Plan
-from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, interval, joined, spread
+from workshop.bench.words import figure, joined, spread
 
 QUESTION = "What does each activated extension cost?"
 QUICK = Plan(rounds=5, seconds=0.3)
@@ -134,16 +134,4 @@ def together(none, alone, every):
 
 def picture(result):
     """Draw the CPU time with each group of extensions."""
-    drawn = [
-        Bar(
-            arm["name"],
-            *interval(arm["cpu_us"]),
-            f"{arm['cpu_us']['median']:.1f} µs",
-            {"first": "marked", "wrong": "wrong"}.get(arm["verdict"], "bar"),
-        )
-        for arm in result["arms"]
-        if arm["cpu_us"]
-    ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "server CPU time per request, with its interval"
-    return bars("The price of extensions", unit, described, drawn)
+    return cost_bars("The price of extensions", result["arms"])

@@ -6,9 +6,9 @@ Does not know: how to measure.
 
 from workshop.bench import Case
 from workshop.bench.arms import extended, extensions_of, step_arms, target_arm
+from workshop.bench.costs import cost_bars, micros
 from workshop.bench.measure import Plan
-from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, interval, rows, spread, times
+from workshop.bench.words import figure, rows, spread, times
 
 QUESTION = "What does each abstraction cost, and what does it buy?"
 QUICK = Plan(rounds=6, seconds=0.3)
@@ -128,20 +128,11 @@ def belief(noise, first, others):
 
 def picture(result):
     """Draw the CPU time of each rung, with its interval."""
-    kinds = {"wrong": "wrong", "first": "marked"}
-    drawn = [
-        Bar(
-            arm["name"],
-            *interval(arm["cpu_us"]),
-            f"{arm['cpu_us']['median']:.1f} µs" + beside(arm),
-            kinds.get(arm["verdict"], "bar"),
-        )
-        for arm in result["arms"]
-        if arm["cpu_us"]
-    ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "server CPU time per request, with its interval"
-    return bars("The ladder", unit, described, drawn)
+    return cost_bars(
+        "The ladder",
+        result["arms"],
+        note=lambda arm: micros(arm) + beside(arm),
+    )
 
 
 def beside(arm):

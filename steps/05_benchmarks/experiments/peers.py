@@ -7,10 +7,10 @@ Does not know: how to measure.
 from dataclasses import asdict
 
 from workshop.bench.contest import Contest, hold
+from workshop.bench.costs import cost_bars
 from workshop.bench.measure import Plan, generator
 from workshop.bench.peers import ENVIRONMENT, PEERS, WORKS, chosen
-from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, interval, inverse, joined, spread
+from workshop.bench.words import inverse, joined, spread
 
 QUESTION = "Where does pico stand among its peers?"
 WORDS = "[PEER ...]"
@@ -135,16 +135,7 @@ def label(point):
 
 def picture(result):
     """Draw what a hello costs each peer."""
-    drawn = [
-        Bar(
-            label(point),
-            *interval(point["hello"]["cpu_us"]),
-            f"{figure(point['hello']['cpu_us'], 1)} µs",
-            "marked" if point["hello"]["verdict"] == "first" else "bar",
-        )
-        for point in result["points"]
-        if point["hello"]["cpu_us"]
-    ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "server CPU time per hello, with its interval"
-    return bars("Peers", unit, described, drawn)
+    hellos = [{**it["hello"], "name": label(it)} for it in result["points"]]
+    return cost_bars(
+        "Peers", hellos, "server CPU time per hello, with its interval"
+    )

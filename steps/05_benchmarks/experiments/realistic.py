@@ -6,9 +6,9 @@ Does not know: how to measure.
 
 from workshop.bench import shapes
 from workshop.bench.arms import Arm, step_arms
+from workshop.bench.costs import cost_bars
 from workshop.bench.measure import Plan
-from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, interval, joined, spread
+from workshop.bench.words import figure, joined, spread
 
 QUESTION = "Does the ranking of hello hold for real requests?"
 QUICK = Plan(rounds=3, seconds=0.2, warm_up=0.1)
@@ -126,16 +126,4 @@ def ranks(shapes):
 
 def picture(result):
     """Draw the CPU time of each step with each request."""
-    drawn = [
-        Bar(
-            arm["name"],
-            *interval(arm["cpu_us"]),
-            f"{arm['cpu_us']['median']:.1f} µs",
-            {"first": "marked", "wrong": "wrong"}.get(arm["verdict"], "bar"),
-        )
-        for arm in result["arms"]
-        if arm["cpu_us"]
-    ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "server CPU time per request, with its interval"
-    return bars("Real requests", unit, described, drawn)
+    return cost_bars("Real requests", result["arms"])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from workshop.bench import DATE, Case, programs
 from workshop.bench.arms import Arm, step_arms
+from workshop.bench.costs import cost_bars, marked
 from workshop.bench.measure import Plan
-from workshop.bench.picture import Bar, bars
-from workshop.bench.words import figure, interval, spread, times
+from workshop.bench.words import figure, spread, times
 
 QUESTION = __doc__.splitlines()[0]
 QUICK = Plan(rounds=5, seconds=0.2)
@@ -133,16 +133,5 @@ def sentences(result):
 
 def picture(result):
     """Draw the CPU time with each part replaced."""
-    drawn = [
-        Bar(
-            arm["name"],
-            *interval(arm["cpu_us"]),
-            f"{arm['cpu_us']['median']:.1f} µs",
-            "marked" if arm["name"].endswith(OURS) else "bar",
-        )
-        for arm in result["arms"]
-        if arm["cpu_us"]
-    ]
-    told = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
-    unit = "server CPU time per request, with its interval"
-    return bars("Parts replaced", unit, told, drawn)
+    ours = marked(lambda arm: arm["name"].endswith(OURS))
+    return cost_bars("Parts replaced", result["arms"], kind=ours)

@@ -8,11 +8,11 @@ from dataclasses import asdict
 
 from workshop.bench.audit import suites
 from workshop.bench.contest import Contest, hold
+from workshop.bench.costs import cost_bars
 from workshop.bench.measure import Plan
-from workshop.bench.picture import Bar, bars
 from workshop.bench.strict import Strict, only_builtin
 from workshop.bench.techempower import ROWS, WORKS
-from workshop.bench.words import figure, interval, joined, spread, times
+from workshop.bench.words import figure, joined, spread, times
 
 QUESTION = "What do TechEmpower's six kinds of work cost?"
 LABEL = "not comparable with its published rounds"
@@ -117,16 +117,5 @@ def belief(plan):
 
 def picture(result):
     """Draw what each work costs on each step."""
-    drawn = [
-        Bar(
-            point["name"],
-            *interval(point["cpu_us"]),
-            f"{figure(point['cpu_us'], 1)} µs",
-            "marked" if point["verdict"] == "first" else "bar",
-        )
-        for point in result["points"]
-        if point["cpu_us"]
-    ]
-    described = "; ".join(f"{bar.label}: {bar.note}" for bar in drawn)
     unit = f"CPU time per request; {LABEL}"
-    return bars("The six works of TechEmpower", unit, described, drawn)
+    return cost_bars("The six works of TechEmpower", result["points"], unit)
