@@ -50,7 +50,6 @@ SAME = {
     ],
     "04-05": [
         "app.py",
-        "connection.py",
         "workers.py",
         "server.py",
         "extensions",

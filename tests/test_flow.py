@@ -27,12 +27,16 @@ class FakeTransport:
 
     def __init__(self, protocol, halves=True):
         self.protocol, self.halves = protocol, halves
-        self.written, self.unread = b"", 0
+        self.pieces, self.unread = [], 0
         self.end, self.open, self.reading = None, True, True
 
     def write(self, data):
         assert self.end is None, f"written behind the end: {data}"
-        self.written += data
+        self.pieces.append(data)
+
+    @property
+    def written(self):
+        return b"".join(self.pieces)
 
     def get_write_buffer_size(self):
         return self.unread
@@ -42,6 +46,9 @@ class FakeTransport:
 
     def write_eof(self):
         self.end = "eof"
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
 
     def pause_reading(self):
         self.reading = False
@@ -124,6 +131,76 @@ def reading_app(step):
 def state(connection):
     """Return what the client has been told, and how that ended."""
     return connection.transport.statuses, connection.transport.end
+
+
+# Answers that go together
+
+
+def waiting_app(step):
+    """Return an app that answers `/wait` when its event is set."""
+    app = step.Pico()
+    app["event"] = asyncio.Event()
+
+    @app.route("/{size:int}")
+    async def index(request, response, size):
+        response.body = "x" * size
+
+    @app.route("/wait")
+    async def wait(request, response):
+        await app["event"].wait()
+
+    return app
+
+
+def gets(*paths):
+    return b"".join(GET.replace(b"/", path, 1) for path in paths)
+
+
+async def test_answer_does_not_wait_for_the_next_one(step):
+    app = waiting_app(step)
+
+    async with connected(app, gets(b"/1", b"/2", b"/wait")) as connection:
+        before = state(connection)
+        app["event"].set()
+        await settled()
+
+        assert (before, state(connection)) == (
+            ([200] * 2, None),
+            ([200] * 3, None),
+        )
+
+
+async def test_answers_that_are_long_are_not_kept_for_the_next(step):
+    app = waiting_app(step)
+
+    async with connected(
+        app, gets(b"/5000", b"/5000", b"/5000")
+    ) as connection:
+        assert len(connection.transport.pieces) == 3
+
+
+async def test_continue_stands_behind_the_answers_before_it(step):
+    app = reading_app(step)
+    expecting = POST.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n")
+
+    async with connected(app, GET + GET + expecting) as connection:
+        assert connection.transport.statuses == [200, 200, 100]
+
+
+async def test_who_takes_over_writes_behind_the_answers_before_it(step):
+    app = waiting_app(step)
+
+    @app.route("/mine")
+    async def mine(request, response):
+        app["transport"] = request.source.transport
+        request.source.hand_over(asyncio.Protocol())
+        app["transport"].write(b"mine")
+
+    async with connected(app, gets(b"/1", b"/2", b"/mine", b"/3")):
+        transport = app["transport"]
+
+        assert transport.statuses == [200, 200]
+        assert transport.pieces[-1] == b"mine"
 
 
 # A head

@@ -33,7 +33,7 @@ class Flow(asyncio.Protocol):
         self.sight, self.since = None, 0.0
 
     def connection_made(self, transport):
-        self.transport = transport
+        self.transport, self.write = transport, transport.write
         self.loop = asyncio.get_running_loop()
 
     # Bytes that come.
@@ -92,7 +92,7 @@ class Flow(asyncio.Protocol):
         if self.silent and self.parser.eof and self.request.version != "1.0":
             # Has it left, or does it only send no more? A client that has
             # left answers this with a reset, and its handler is cancelled.
-            self.transport.write(CONTINUE)
+            self.write(CONTINUE)
 
     def look(self):
         """Return a limit, and something that changes as things go on."""

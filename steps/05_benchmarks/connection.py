@@ -54,6 +54,7 @@ class Connection(Flow):
         """
         self.app.connections.discard(self)
         self.app.connections.add(protocol)
+        self.flush()
         self.transport.set_protocol(protocol)
         self.transport, self.gone = None, True
 
@@ -84,7 +85,7 @@ class Connection(Flow):
         """Bring more of a request's content, or say why there is none."""
         if request.awaits_continue:
             request.awaits_continue = False
-            self.transport.write(CONTINUE)
+            self.write(CONTINUE)
         if not self.parser.error:
             await self.received()
         if self.parser.error and not request.complete:
@@ -104,9 +105,9 @@ class Connection(Flow):
             response = self.app.refuse(error)
             head = render_head(request, response)
         if request.method == "HEAD":
-            self.transport.write(head)
+            self.write(head)
         elif isinstance(response.body, bytes):
-            self.transport.write(head + response.body)
+            self.write(head + response.body)
         else:
             return self.stream(request, response, head)
         return self.room
@@ -135,7 +136,7 @@ class Connection(Flow):
                 if left < 0:
                     break
                 if piece:  # an empty chunk would be the last one
-                    self.transport.write(head + render(piece))
+                    self.write(head + render(piece))
                     head, request.awaits_continue = b"", False
                 # Others have their turn, and the news that it has left.
                 await (self.room or asyncio.sleep(0))
@@ -146,7 +147,7 @@ class Connection(Flow):
             return await (more or asyncio.sleep(0))
         if left not in (0, inf):
             raise ValueError(f"Of the declared length {left:.0f} are left.")
-        self.transport.write(head + render(b""))
+        self.write(head + render(b""))
 
     async def drain(self, request):
         """Read content that nobody wanted, up to a bound, or else close."""

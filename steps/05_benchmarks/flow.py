@@ -6,7 +6,7 @@ Does not know: routes, handlers, what a message means, who answers.
 
 import asyncio
 
-from parsing import BadMessage
+from parsing import SLICE, BadMessage
 from recall import RecallingParser
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -22,6 +22,7 @@ class Flow(asyncio.Protocol):
     content_timeout = 30  # between two pieces; 60 in nginx
     write_timeout = 30  # without a byte that the client reads
     keep_alive_timeout = 5  # without a request, as Node and uvicorn
+    kept = b""  # answers, while the next one is made
 
     def __init__(self, app):
         self.app = app
@@ -43,15 +44,11 @@ class Flow(asyncio.Protocol):
         parser, arrival = self.parser, self.arrival
         parser.feed(data)
         if parser.unparsed or parser.request is not None:
-            self.hold()
+            if not self.paused and parser.full:
+                self.paused = True
+                self.transport.pause_reading()
         if arrival and not arrival.done():
             arrival.set_result(None)
-
-    def hold(self):
-        """Read no more for now, if much of what came waits already."""
-        if not self.paused and self.parser.full:
-            self.paused = True
-            self.transport.pause_reading()
 
     def eof_received(self):
         self.parser.feed_eof()
@@ -75,6 +72,26 @@ class Flow(asyncio.Protocol):
             self.arrival.set_result(None)
 
     # Bytes that go.
+
+    def write(self, data):
+        """Write data, or keep it while the next request is answered.
+
+        Who pipelines gets many answers by one call of the system.
+        """
+        if self.parser.requests and len(data) <= SLICE:
+            if not self.kept:
+                self.loop.call_soon(self.flush)
+            self.kept += data
+            return
+        if self.kept:
+            data, self.kept = self.kept + data, b""
+        self.transport.write(data)
+
+    def flush(self):
+        """Write what is kept: the next answer takes its time."""
+        if self.kept:
+            self.transport.write(self.kept)
+            self.kept = b""
 
     def pause_writing(self):
         self.room = self.loop.create_future()
@@ -100,7 +117,7 @@ class Flow(asyncio.Protocol):
         if self.silent and self.parser.eof and self.request.version != "1.0":
             # Has it left, or does it only send no more? A client that has
             # left answers this with a reset, and its handler is cancelled.
-            self.transport.write(CONTINUE)
+            self.write(CONTINUE)
 
     def look(self):
         """Return a limit, and something that changes as things go on."""

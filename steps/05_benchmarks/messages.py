@@ -198,9 +198,8 @@ class Request(UserDict):
 
     @cached_property
     def headers(self):
-        own = isinstance(self.fields, Fields)
-        joined = self.fields.joined if own else join(self.fields)
-        return self.app.Headers(joined)
+        known = getattr(self.fields, "joined", None)
+        return self.app.Headers(known or join(self.fields))
 
     @property
     def files(self):

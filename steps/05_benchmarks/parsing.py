@@ -50,7 +50,7 @@ class RequestParser:
         self.requests = []
         # head: one that is incomplete; request: its content arrives.
         self.head = self.request = self.error = None
-        self.target = self.size = self.fields = self.ruled = None
+        self.target = self.fields = self.size = None
         self.eof = self.finished = False
         self.unparsed = b""
         # Bytes that are neither content nor a field that ended: they may
@@ -117,8 +117,8 @@ class RequestParser:
 
     def on_message_begin(self):
         self.overhead = -SLICE  # it began somewhere in this slice
-        self.head, self.target, self.size = object(), b"", 0
-        self.fields, self.ruled = [], []
+        self.head, self.target, self.fields = object(), b"", []
+        self.size = 0
 
     def on_url(self, fragment):
         self.target += fragment
@@ -130,22 +130,19 @@ class RequestParser:
         self.fields.append((name, value))
         if self.size > self.max_head or len(self.fields) > self.max_fields:
             raise BadMessage(431)
-        if name.lower() in RULED:
-            self.ruled.append((name, value))
 
     def on_headers_complete(self):
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        self.head = None
-        self.fields, self.ruled = [], []  # of trailers, if there are some
+        self.head, self.fields = None, []  # of trailers, if there are some
 
     def begin_request(self):
-        method, target = self.http.get_method().decode(), self.target.decode()
+        method, fields = self.http.get_method().decode(), Fields(self.fields)
         version = self.http.get_http_version()
-        ruled = check_head(method, version, tuple(self.ruled))
-        url, host = origin_form(method, target)
-        fields = Fields(self.fields)
+        ruled = join([field for field in fields if field[0].lower() in RULED])
+        check_head(method, version, ruled)
+        url, host = origin_form(method, self.target.decode())
         request = self.app.Request(self.app, method, url, version, fields)
         if host:  # RFC 9112, 3.2.2
             request.headers.update(host)
@@ -167,7 +164,7 @@ class RequestParser:
             self.finished = not self.request.keep_alive
             self.request.complete = True
             if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
-                self.request.trailers.update(join(tuple(self.fields)))
+                self.request.trailers.update(join(self.fields))
             self.request = None
 
 
@@ -182,12 +179,8 @@ def translate(error, data):
     return BadMessage(400, str(error))
 
 
-def check_head(method, version, ruled):
-    """Refuse what the parser lets through; BadMessage says with what.
-
-    Returns the fields that have rules, by name.
-    """
-    fields = join(ruled)
+def check_head(method, version, fields):
+    """Refuse what the parser lets through; BadMessage says with what."""
     if version not in ("1.0", "1.1"):
         raise BadMessage(505)
     if method == "CONNECT":
@@ -200,7 +193,6 @@ def check_head(method, version, ruled):
         for pattern, status in RULES.get(name, ()):
             if not pattern.fullmatch(value):
                 raise BadMessage(status, f"The field {name} is no good.")
-    return fields
 
 
 def origin_form(method, target):

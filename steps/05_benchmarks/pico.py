@@ -126,7 +126,7 @@ class Pico(UserDict):
             found = self.lookup(request)
             route, parameters, _ = found
             request.route = route
-            heard = self.listeners and self.heard()
+            heard = "headers" in self.listeners or "request" in self.listeners
             if heard or route is None:
                 await self.respond(request, response, *found)
             else:  # nobody listens
@@ -141,10 +141,6 @@ class Pico(UserDict):
         if "response" in self.listeners:
             response = await self.conclude(request, response)
         return response
-
-    def heard(self):
-        """Return whether somebody may answer before the handler."""
-        return "headers" in self.listeners or "request" in self.listeners
 
     async def conclude(self, request, response):
         """Return the response when its listeners have seen it."""

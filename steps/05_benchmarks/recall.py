@@ -51,7 +51,7 @@ class RecallingParser(RequestParser):
             if known is None:
                 block, end, content = block.partition(b"\r\n\r\n")
                 known = self.known.get(block + end)
-            found = known and LINE.fullmatch(line.decode("latin-1"))
+            found = known and LINE.fullmatch(line.decode())
             if not found or len(content) < known[2]:
                 return False
             fields, alive, length = known

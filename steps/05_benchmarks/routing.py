@@ -41,9 +41,8 @@ class Route:
         self.methods = methods
         self.handler = handler
         self.payload = payload
-        self.beginning = PLACEHOLDER.split(path)[0]
-        if self.beginning != path:
-            self.beginning = up(self.beginning)
+        literal = PLACEHOLDER.split(path)[0]
+        self.beginning = path if literal == path else up(literal)
         rest = PLACEHOLDER.fullmatch(path[len(self.beginning) :])
         plain = rest and VAGUE.get(rest[2] or "") == UNTYPED
         self.only = rest[1] if plain else None  # its one placeholder
@@ -53,10 +52,9 @@ class Route:
     def match(self, path):
         """Return the parameters in `path`, or None if it does not match."""
         found = self.regex.fullmatch(path)
-        return self.convert(found.groupdict()) if found else None
-
-    def convert(self, parameters):
-        """Return parameters as the values that they stand for."""
+        if found is None:
+            return None
+        parameters = found.groupdict()
         for name, convert in self.converters.items():
             parameters[name] = convert(parameters[name])
         return parameters
@@ -107,11 +105,8 @@ class Router:
                     if value and "/" not in value:
                         return route, {route.only: value}, route.methods
                     continue
-                found = route.regex.fullmatch(path)
-                if found:
-                    parameters = found.groupdict()
-                    if route.converters:
-                        parameters = route.convert(parameters)
+                parameters = route.match(path)
+                if parameters is not None:
                     return route, parameters, route.methods
             beginning = up(beginning[:-1])
         return None, {}, self.allowed(path)

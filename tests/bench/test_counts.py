@@ -10,6 +10,7 @@ from workshop.bench.arms import extended, extensions_of
 from workshop.bench.cases import WrongAnswer
 from workshop.bench.counts import Inexact, count, new_meter
 from workshop.bench.experiment import find
+from workshop.bench.shapes import PIPELINED, PLAINTEXT
 from workshop.errors import WorkshopError
 from workshop.steps import all_steps
 from workshop.steps import find as step_called
@@ -214,6 +215,15 @@ def test_the_smallest_response_is_one_call_and_one_write(counted):
 
 def test_each_step_answers_in_one_write(counted):
     assert {counts.writes for counts in counted.values()} == {1}
+
+
+def test_step_05_writes_answers_together_that_were_asked_for_together():
+    writes = [
+        count(step_called(word).folder, PIPELINED, PLAINTEXT)[0].writes
+        for word in ("04", "05")
+    ]
+
+    assert writes == [1, round(1 / 16, 2)]
 
 
 def test_only_step_02_makes_a_task_for_each_request(counted):

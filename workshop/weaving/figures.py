@@ -8,6 +8,7 @@ In prose `[[ladder.03.ratio]]` becomes a figure with its unit:
     ladder.ARM.KEY        ratio, cpu, left, lost, below, than_below, verdict,
                           lines, bytecodes, python_calls, c_calls, rps, wire
     ladder.KEY            date, noise, cpu, python, command
+    realistic.ARM.KEY     the same
     extensions.ARM.KEY    more (CPU time above none), bytecodes, python_calls
     undone.WORD.CASE.KEY  bytecodes, python_calls, c_calls that it saves
     wire.STEP             how many rows are right; wire.rows: of how many
@@ -196,6 +197,7 @@ def in_prose(reference: str) -> str:
         return of_source(subject, *path)
     kinds: dict[str, Callable[..., str]] = {
         "ladder": lambda *path: of_result("ladder", *path),
+        "realistic": lambda *path: of_result("realistic", *path),
         "undone": of_undone,
         "extensions": of_extension,
         "wire": of_wire,
@@ -210,7 +212,7 @@ def in_prose(reference: str) -> str:
 
 def used(markdown: str) -> set[str]:
     """Return which measured results a page speaks of."""
-    names = "ladder|extensions"
+    names = "ladder|extensions|realistic"
     marks = rf"\[\[({names})\.|<!-- ({names})-|<!-- outcome (\w+) -->"
     return {"".join(found) for found in re.findall(marks, markdown)}
 

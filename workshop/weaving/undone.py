@@ -43,7 +43,6 @@ UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
             "RequestParser.on_headers_complete",
             "RequestParser.begin_request",
             "RequestParser.on_message_complete",
-            "check_head",
         ],
         "messages": ["Request.__init__"],
         "flow": ["BadMessage", "Flow.__init__"],
