@@ -5,22 +5,21 @@ Does not know: how a verb does its work; modules are loaded when needed.
 """
 
 import contextlib
-import functools
-import importlib.util
+import importlib
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from workshop import screen, views
+from workshop import screen, verbs, views
 from workshop.errors import (
-    ENVIRONMENT,
     FAIL,
     INTERRUPTED,
     PASS,
@@ -29,11 +28,11 @@ from workshop.errors import (
 )
 from workshop.screen import say
 from workshop.steps import ROOT, all_steps, find
+from workshop.verbs import START, WITH_HELP, app, dev, need, verb
 
 if TYPE_CHECKING:
     from workshop.bench.study import Options
 
-START = "python3 start.py"  # What a person types; with .venv it is our -m.
 SERVE_GRACE = 12.0  # seconds: more than a step gives its own requests
 # typer brings its own copy of click, or asks for click, as its version goes.
 UsageError: Any = typer.BadParameter.__base__
@@ -49,41 +48,6 @@ LoadOption = Annotated[
     Literal["auto", "builtin", "wrk"],
     typer.Option(help="Which load generator."),
 ]
-Verb = TypeVar("Verb", bound=Callable[..., int])
-WITH_HELP = {"help_option_names": ["-h", "--help"]}
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-dev = typer.Typer(rich_markup_mode=None)
-app.add_typer(dev, name="dev", help="Check the steps, or your own folder.")
-
-
-def verb(
-    name: str, *examples: str, at: typer.Typer = app
-) -> Callable[[Verb], Verb]:
-    """Register a verb; its help ends with examples that can be typed."""
-    lines = "\n".join(f"  {START} {example}" for example in examples)
-    epilog = f"\b\nExamples:\n{lines}"
-
-    def register(function: Verb) -> Verb:
-        command = at.command(name, epilog=epilog, context_settings=WITH_HELP)
-        command(interruptible(function))
-        return function
-
-    return register
-
-
-def interruptible(function: Callable[..., int]) -> Callable[..., int]:
-    """Return a verb that says so when it is interrupted."""
-
-    @functools.wraps(function)
-    def run(*args: Any, **options: Any) -> int:
-        try:
-            return function(*args, **options)
-        except KeyboardInterrupt:
-            screen.complain("Interrupted: what was started is ended.")
-            return INTERRUPTED
-
-    return run
 
 
 @app.callback(invoke_without_command=True, context_settings=WITH_HELP)
@@ -494,11 +458,5 @@ def docs(
     return FAIL if status else PASS
 
 
-def need(package: str) -> None:
-    """Raise a sentence unless a package is installed."""
-    if importlib.util.find_spec(package) is None:
-        raise WorkshopError(
-            f"{package} is not installed here: `{START} test` or"
-            f" `{START} docs` installs what these verbs need.",
-            ENVIRONMENT,
-        )
+for found in pkgutil.iter_modules(verbs.__path__):
+    importlib.import_module(f"{verbs.__name__}.{found.name}")

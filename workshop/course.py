@@ -1,0 +1,143 @@
+"""Read what `steps.toml` says for learners and instructors.
+
+Knows: tasks with their hints, hunks with their notes, minutes.
+Does not know: the learner's folder, how anything is shown.
+
+    [[03.task]]
+    title = "Find the end of a request"
+    symbol = "parsing.RequestParser.feed"      # the place to look
+    test = "test_request_cut_anywhere_is_one_request"   # of this step
+    hunks = [2, 5]                             # of the diff, which solve it
+    hints = ["...", "...", "..."]              # at least three, graded
+
+    [[03.hunk]]                                # in the order of applying
+    number = 2                                 # as `workshop diff --hunks`
+    note = "What the speaker says, in one or two sentences."
+    shows = "behaviour"                        # or "count", or "time"
+    by = "test_request_cut_anywhere_is_one_request"
+    # count: "hello.bytecodes" (a case of budgets.json and a kind of count);
+    # time: "undone.recall" or "realistic.16 pipelined" (a committed result)
+
+The step before is the starting point of a step: there is no third tree.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workshop import diffs
+from workshop.errors import WorkshopError
+from workshop.steps import Step, all_steps, find
+
+Shows = Literal["behaviour", "count", "time"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to do on the way to the next step."""
+
+    number: int  # from 1
+    title: str
+    symbol: str  # "parsing.RequestParser.feed": the place to look
+    test: str  # a promise of the step, which is red before
+    hunks: tuple[int, ...]  # what solves it
+    hints: tuple[str, ...]  # at least three, the last one nearly says it
+
+    @property
+    def promise(self) -> str:
+        """The promise as `check` says it."""
+        return self.test.removeprefix("test_").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Note:
+    """One hunk of a step's diff: what is said of it, why it is needed."""
+
+    hunk: diffs.Hunk
+    note: str
+    shows: Shows
+    by: str
+
+
+def before(step: Step) -> Step | None:
+    """Return the step whose solution is the starting point of a step."""
+    known = all_steps()
+    at = known.index(step)
+    return known[at - 1] if at else None
+
+
+def tasks(step: Step) -> list[Task]:
+    """Return the tasks of a step, in their order."""
+    return [
+        Task(
+            number,
+            one["title"],
+            one["symbol"],
+            one["test"],
+            tuple(one["hunks"]),
+            tuple(one["hints"]),
+        )
+        for number, one in enumerate(step.data.get("task", []), 1)
+    ]
+
+
+@functools.cache
+def diff_of(number: str) -> tuple[diffs.FileDiff, ...]:
+    """Return what a step changes, as it is shown on stage.
+
+    Step 01 begins with nothing: all of its files are new.
+    """
+    step = find(number)
+    old = before(step)
+    start = old.folder if old else step.folder.with_name("none")
+    return tuple(diffs.staged(diffs.compare(start, step.folder))[0])
+
+
+def hunks(step: Step) -> dict[int, diffs.Hunk]:
+    """Return the hunks of a step's diff by their numbers."""
+    return {
+        hunk.number: hunk for one in diff_of(step.number) for hunk in one.hunks
+    }
+
+
+def notes(step: Step) -> list[Note]:
+    """Return the hunks of a step in the order in which they are applied."""
+    known = hunks(step)
+    return [
+        Note(known[one["number"]], one["note"], one["shows"], one["by"])
+        for one in step.data.get("hunk", [])
+    ]
+
+
+def applied(step: Step, numbers: set[int]) -> dict[str, list[str] | None]:
+    """Return the files that a step changes, with only these hunks applied.
+
+    Lines by path; None: there is no such file. The start is the step before.
+    """
+    unknown = numbers - set(hunks(step))
+    if unknown:
+        last = max(hunks(step), default=0)
+        raise WorkshopError(
+            f"Step {step.number} has no hunk {min(unknown)}: its hunks are 1"
+            f" to {last}, as `workshop diff --hunks` numbers them."
+        )
+    found: dict[str, list[str] | None] = {}
+    for one in diff_of(step.number):
+        chosen = [hunk for hunk in one.hunks if hunk.number in numbers]
+        if one.word == "changed":
+            found[one.path] = diffs.apply(one.old or [], chosen)
+        else:
+            found[one.path] = one.new if chosen else one.old
+    return found
+
+
+def write(folder: Path, path: str, lines: list[str] | None) -> None:
+    """Write the lines of a file, or remove it."""
+    target = folder / path
+    if lines is None:
+        target.unlink(missing_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(line + "\n" for line in lines)
+    target.write_text(text, "utf-8", newline="\n")
