@@ -41,7 +41,7 @@ from workshop.weaving import (
 )
 
 DIRECTIVE = re.compile(r"^( *)<!-- ([a-z][a-z-]*)(?: (.*?))? -->$", re.M)
-FIGURE = re.compile(r"\[\[([\w.+ -]+)\]\]")
+FIGURE = re.compile(r"\[\[([\w.+, -]+)\]\]")
 # A notebook's own page brings Mermaid from outside, and MathJax without an
 # address: we need neither.
 OUTSIDE = re.compile(
@@ -93,6 +93,7 @@ WITH_WORDS: Mapping[str, Weaver] = {
     "include": with_file,
     "bought": figures.bought,
     "outcome": outcomes.outcome,
+    "answer": outcomes.answer,
     "row-reasons": figures.reasons,
 }
 

@@ -213,7 +213,9 @@ def in_prose(reference: str) -> str:
 def used(markdown: str) -> set[str]:
     """Return which measured results a page speaks of."""
     names = "ladder|extensions|realistic"
-    marks = rf"\[\[({names})\.|<!-- ({names})-|<!-- outcome (\w+) -->"
+    marks = (
+        rf"\[\[({names})\.|<!-- ({names})-|<!-- (?:outcome|answer) (\w+) -->"
+    )
     return {"".join(found) for found in re.findall(marks, markdown)}
 
 

@@ -4,6 +4,7 @@ Knows: any committed result, the file of its experiment.
 Does not know: how anything was measured.
 
     <!-- outcome waiting -->    docs/results/waiting.json, as one section
+    <!-- answer waiting -->     its answer in words alone, and the command
 """
 
 from html import escape
@@ -19,6 +20,11 @@ def outcome(name: str) -> str:
     return "\n\n".join(
         [sentences(name), picture(name), folded(name), conditions(name)]
     )
+
+
+def answer(name: str) -> str:
+    """Return the answer in words, and how to ask again."""
+    return f"{sentences(name)}\n- Again: `{result(name)['command']}`"
 
 
 def folded(name: str) -> str:
