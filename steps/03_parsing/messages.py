@@ -167,7 +167,7 @@ class Request(UserDict):
     def json(self):
         """The content, decoded from JSON."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body.decode())  # RFC 8259, 8.1
         except (ValueError, RecursionError) as error:
             raise HttpError(400, "The content is no JSON.") from error
 

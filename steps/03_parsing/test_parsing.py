@@ -216,8 +216,15 @@ async def test_json_is_decoded(step):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5_000],
-    ids=["nothing", "half", "no UTF-8", "a bomb of depth", "a bomb of digits"],
+    [b"", b"{", b"\xff", b"{\0}\0", b"[" * 100_000, b"9" * 5_000],
+    ids=[
+        "nothing",
+        "half",
+        "no UTF-8",
+        "UTF-16",
+        "a deep bomb",
+        "a long bomb",
+    ],
 )
 async def test_json_that_is_none_is_a_400(step, content):
     request = await asked(step, content=content)
