@@ -4,19 +4,33 @@ Knows: tasks with their hints, hunks with their notes, minutes.
 Does not know: the learner's folder, how anything is shown.
 
     [[03.task]]
-    title = "Find the end of a request"
+    title = "Find the requests in the bytes"
     symbol = "parsing.RequestParser.feed"      # the place to look
-    test = "test_request_cut_anywhere_is_one_request"   # of this step
-    hunks = [2, 5]                             # of the diff, which solve it
+    test = "test_requests_are_the_same_byte_by_byte"    # of this step
+    minutes = 0.75                             # all of a step add up to its
+    hunks = [15]                               # of the diff, which solve it
     hints = ["...", "...", "..."]              # at least three, graded
 
     [[03.hunk]]                                # in the order of applying
-    number = 2                                 # as `workshop diff --hunks`
+    number = 15                                # as `workshop diff --hunks`
     note = "What the speaker says, in one or two sentences."
-    shows = "behaviour"                        # or "count", or "time"
-    by = "test_request_cut_anywhere_is_one_request"
-    # count: "hello.bytecodes" (a case of budgets.json and a kind of count);
-    # time: "undone.recall" or "realistic.16 pipelined" (a committed result)
+    shows = "behaviour"                        # or one of those below
+    by = "test_requests_are_the_same_byte_by_byte"
+
+What shows that a hunk is needed, if it is left out of the solution:
+
+    behaviour  by: a promise, which fails; of this step or of one before it,
+               or else a test in `tests/`
+    count      by: "hello.bytecodes", a request and a kind of count, which is
+               another one then (`workshop/needed.py` knows the requests)
+    time       by: "realistic.16 pipelined", a committed result and what was
+               asked; counts are blind for it
+    words      by: "", as only a docstring or a comment says something new
+
+Hunks are applied task by task. Each hunk belongs to one task; a step that is
+one hunk has it in all of its tasks. A task's promise is red before, and red
+without its hunks; green is promised for all hunks of the step, because some
+rooms are of use only once the app uses them.
 
 The step before is the starting point of a step: there is no third tree.
 """
@@ -30,7 +44,7 @@ from workshop import diffs
 from workshop.errors import WorkshopError
 from workshop.steps import Step, all_steps, find
 
-Shows = Literal["behaviour", "count", "time"]
+Shows = Literal["behaviour", "count", "time", "words"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,7 @@ class Task:
     title: str
     symbol: str  # "parsing.RequestParser.feed": the place to look
     test: str  # a promise of the step, which is red before
+    minutes: float  # on stage
     hunks: tuple[int, ...]  # what solves it
     hints: tuple[str, ...]  # at least three, the last one nearly says it
 
@@ -75,8 +90,9 @@ def tasks(step: Step) -> list[Task]:
             one["title"],
             one["symbol"],
             one["test"],
+            one["minutes"],
             tuple(one["hunks"]),
-            tuple(one["hints"]),
+            tuple(map(flowing, one["hints"])),
         )
         for number, one in enumerate(step.data.get("task", []), 1)
     ]
@@ -105,9 +121,43 @@ def notes(step: Step) -> list[Note]:
     """Return the hunks of a step in the order in which they are applied."""
     known = hunks(step)
     return [
-        Note(known[one["number"]], one["note"], one["shows"], one["by"])
+        Note(
+            known[one["number"]],
+            flowing(one["note"]),
+            one["shows"],
+            one["by"],
+        )
         for one in step.data.get("hunk", [])
     ]
+
+
+def flowing(text: str) -> str:
+    """Return a text of several lines as one, to be wrapped where it goes."""
+    return " ".join(text.split())
+
+
+def task_of(step: Step, number: int) -> Task | None:
+    """Return the first task that a hunk belongs to."""
+    for task in tasks(step):
+        if number in task.hunks:
+            return task
+    return None
+
+
+def seconds(step: Step) -> dict[int, float]:
+    """Return how long each hunk may take on stage, by its number.
+
+    The time of a task is shared out: half of it equally, as each hunk is
+    said, half by how many lines are to be read.
+    """
+    known, found = hunks(step), dict.fromkeys(hunks(step), 0.0)
+    for task in tasks(step):
+        half = task.minutes * 60 / 2
+        lines = sum(known[number].added + 1 for number in task.hunks)
+        for number in task.hunks:
+            share = (known[number].added + 1) / lines
+            found[number] += half / len(task.hunks) + half * share
+    return found
 
 
 def applied(step: Step, numbers: set[int]) -> dict[str, list[str] | None]:
