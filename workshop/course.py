@@ -21,16 +21,18 @@ What shows that a hunk is needed, if it is left out of the solution:
 
     behaviour  by: a promise, which fails; of this step or of one before it,
                or else a test in `tests/`
-    count      by: "hello.bytecodes", a request and a kind of count, which is
-               another one then (`workshop/needed.py` knows the requests)
+    count      by: "hello.bytecodes", a request and a kind of count, which
+               gets worse; requests are hello, browser and crowd, as
+               `weaving/undone.py` asks them, and connection, for a new one
     time       by: "realistic.16 pipelined", a committed result and what was
-               asked; counts are blind for it
+               asked; bytecodes are blind for it
     words      by: "", as only a docstring or a comment says something new
 
 Hunks are applied task by task. Each hunk belongs to one task; a step that is
-one hunk has it in all of its tasks. A task's promise is red before, and red
-without its hunks; green is promised for all hunks of the step, because some
-rooms are of use only once the app uses them.
+one hunk has it in all of its tasks. A task's promise is red before, and in
+steps 01 to 04 red without its hunks; in step 05 other savings hide one. It is
+green with all hunks of the step: some rooms are of use only once the app uses
+them.
 
 The step before is the starting point of a step: there is no third tree.
 """
