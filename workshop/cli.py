@@ -186,9 +186,10 @@ def check(
 
     A promise is a test of a step. It has to fail on the step before and to
     hold on all later ones. With --target, what you name has to keep the
-    promises; then the wire rows are tried on it.
+    promises; then the wire rows are tried on it. Without any word the course
+    itself is looked through: tasks, hints, notes, files, help of verbs.
     """
-    from workshop import checking
+    from workshop import checking, linter
 
     need("pytest")
     through, chosen = checking.asked(step, target)
@@ -201,7 +202,10 @@ def check(
         tally.show(promise)
     for one in [chosen] if chosen else checking.references(through):
         tally.show_rows(checking.judge_rows(one, through))
-    return tally.conclude()
+    status = tally.conclude()
+    if step is None and target is None:
+        status = max(status, linter.report(linter.findings(all_steps(), app)))
+    return status
 
 
 @verb(
