@@ -215,15 +215,18 @@ def check(
     "diff 02 03 --side-by-side",
     "diff 02 03 --hunks",
     "diff 02 03 > 03.patch",
+    "diff --mine",
 )
 def diff(
     old: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="OLD", help="A step (03, parsing) or a folder."
         ),
-    ],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Another one.")],
+    ] = None,
+    new: Annotated[
+        str | None, typer.Argument(metavar="NEW", help="Another one.")
+    ] = None,
     stat: Annotated[
         bool, typer.Option("--stat", help="Count lines only.")
     ] = False,
@@ -237,6 +240,10 @@ def diff(
         bool,
         typer.Option("--all", help="Every file, also those only named."),
     ] = False,
+    mine: Annotated[
+        bool,
+        typer.Option("--mine", help="From work/ to the solution of its step."),
+    ] = False,
 ) -> int:
     """Show what changes from one step to another.
 
@@ -244,12 +251,9 @@ def diff(
     stage; the others are named. What is printed to a file is a patch that
     `patch -p1` and `git apply` take.
     """
-    from workshop import diffs, serving
+    from workshop import diffs
 
-    folders = [serving.target(word).folder for word in (old, new)]
-    before, after = (folder or Path() for folder in folders)
-    if None in folders:
-        raise WorkshopError("A URL has no files: give steps or folders.")
+    old, new, before, after = two_sides(old, new, mine)
     if sum((stat, side_by_side, hunks)) > 1:
         raise WorkshopError(
             "--stat, --side-by-side and --hunks are three ways to see a"
@@ -265,11 +269,38 @@ def diff(
         views.side_by_side(found)
     elif hunks:
         views.hunks(found)
+        if mine:
+            screen.remark("`solve --hunk` has other numbers: see its --help.")
     else:
         views.patch(found)
     if named:
         views.named(named)
     return PASS
+
+
+def two_sides(
+    old: str | None, new: str | None, mine: bool
+) -> tuple[str, str, Path, Path]:
+    """Return what a diff compares: two names, two folders."""
+    from workshop import serving, work
+
+    if mine and (old or new):
+        raise WorkshopError(
+            "--mine compares work/ with its step: give either --mine, or two"
+            " steps or folders."
+        )
+    if mine:
+        step = work.step()
+        return work.folder().name, step.number, work.folder(), step.folder
+    if old is None or new is None:
+        raise WorkshopError(
+            "A diff needs two steps or folders, as in"
+            f" `{START} diff 02 03`; or --mine, once a step was begun."
+        )
+    before, after = (serving.target(word).folder for word in (old, new))
+    if before is None or after is None:
+        raise WorkshopError("A URL has no files: give steps or folders.")
+    return old, new, before, after
 
 
 @verb(
@@ -278,6 +309,7 @@ def diff(
     "ladder 01 03 05",
     "ladder --json ladder.json --svg ladder.svg",
     "ladder --target work",
+    "ladder --mine",
 )
 def ladder(
     steps: Annotated[
@@ -292,10 +324,19 @@ def ladder(
         str | None,
         typer.Option(help="A folder of yours, between the steps."),
     ] = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="The same as --target work.")
+    ] = False,
 ) -> int:
     """Climb the ladder: what does each step buy, and what does it cost?"""
-    from workshop import checking, serving
+    from workshop import checking, serving, work
     from workshop.bench.study import Options
+
+    if mine and target:
+        raise WorkshopError("--mine is --target work: give one of the two.")
+    if mine:
+        work.progress()  # A sentence, if nothing was begun.
+        target = str(work.folder())
 
     words = tuple(find(word).number for word in steps or ())
     if target:

@@ -3,28 +3,34 @@
 Knows: `work/`, the steps that it starts from, one readable file of state.
 Does not know: tests, colours, what a task is about.
 
-    work/                   the learner's own code: app.py and rooms
-    work/progress.toml      the step, hints that were given, hunks applied
-    work.backups/STAMP/     what `work/` was before a verb changed it
+    work/                        the learner's code: app.py and rooms
+    work/progress.toml           the step, hints given, hunks applied
+    work.backups/NNNN-TIME-VERB/ what `work/` was before a verb changed it
 
-Nothing is ever overwritten or removed without a backup.
+Nothing is ever overwritten or removed without a backup. Files that are no
+code of a step are left alone.
 """
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import time
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workshop import course, diffs
-from workshop.errors import WorkshopError
-from workshop.steps import ROOT, Step, find
+from workshop.errors import ENVIRONMENT, WorkshopError
+from workshop.steps import ROOT, Step, all_steps, find
 from workshop.verbs import START
 
-STATE = "progress.toml"
+STATE, GUIDE = "progress.toml", "AGENTS.md"
 HEADER = "# How far you are; the verbs of the workshop read and write this.\n"
+IGNORED = shutil.ignore_patterns("__pycache__")
+BACKUP = re.compile(r"(\d+)-(\d{8}-\d{6})-([\w-]+)")
 
 
 @dataclass
@@ -35,6 +41,7 @@ class Progress:
     done: list[str] = field(default_factory=list)  # steps that passed
     hunks: list[int] = field(default_factory=list)  # applied, of this step
     hints: dict[str, int] = field(default_factory=dict)  # "03.2": given
+    failed: int = 0  # the task whose promise the last check saw broken
 
     def text(self) -> str:
         """Return it as TOML."""
@@ -43,10 +50,27 @@ class Progress:
             f"step = {json.dumps(self.step)}\n",
             f"done = {json.dumps(self.done)}\n",
             f"hunks = {json.dumps(self.hunks)}\n",
+            f"failed = {self.failed}\n",
             "\n[hints]\n",
         ]
         pairs = self.hints.items()
         return "".join(lines + [f"{json.dumps(k)} = {n}\n" for k, n in pairs])
+
+
+@dataclass(frozen=True, order=True)
+class Backup:
+    """What the folder was before a verb changed it."""
+
+    number: int
+    time: str  # "20261121-190644"
+    verb: str
+    folder: Path
+
+    @property
+    def when(self) -> str:
+        """The time as a person reads it."""
+        found = time.strptime(self.time, "%Y%m%d-%H%M%S")
+        return time.strftime("%Y-%m-%d %H:%M:%S", found)
 
 
 def folder() -> Path:
@@ -59,28 +83,73 @@ def backups() -> Path:
     return folder().with_name(folder().name + ".backups")
 
 
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Say in one sentence what the system does not let us do."""
+    try:
+        yield
+    except OSError as error:
+        path = error.filename or folder()
+        reason = error.strerror or "not all files could be copied"
+        raise WorkshopError(
+            f"{path} cannot be read or written ({reason}): correct that,"
+            " then give the command again.",
+            ENVIRONMENT,
+        ) from error
+
+
+# How far the learner is
+
+
 def progress() -> Progress:
     """Return how far the learner is; WorkshopError if nothing was begun."""
     path = folder() / STATE
+    usable()
     if not path.is_file():
         raise WorkshopError(
             f"There is no {folder().name}/ that was begun: `{START} begin`"
             " makes it."
         )
     try:
-        return Progress(**tomllib.loads(path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
+        with told():
+            return parsed(path.read_text("utf-8"))
+    except (TypeError, ValueError) as error:
         raise WorkshopError(
             f"{folder().name}/{STATE} cannot be read ({error}): correct it,"
-            f" or begin again with `{START} reset`."
+            f" or start a step anew, as with `{START} goto 01`."
         ) from error
 
 
+def parsed(text: str) -> Progress:
+    """Return what a text says; TypeError or ValueError if it is wrong."""
+    known = Progress(**tomllib.loads(text))
+    right = {
+        "step": known.step in [one.number for one in all_steps()],
+        "done": listed(known.done, str),
+        "hunks": listed(known.hunks, int),
+        "hints": isinstance(known.hints, dict)
+        and listed([*known.hints.values()], int),
+        "failed": listed([known.failed], int),
+    }
+    wrong = [name for name, kind in right.items() if not kind]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is not what belongs there")
+    return known
+
+
+def listed(found: object, kind: type) -> bool:
+    """Tell whether something is a list of such values."""
+    return isinstance(found, list) and all(type(x) is kind for x in found)
+
+
 def keep(known: Progress) -> None:
-    """Write how far the learner is."""
-    folder().mkdir(parents=True, exist_ok=True)
-    path = folder() / STATE
-    path.write_text(known.text(), "utf-8", newline="\n")
+    """Write how far the learner is; whole, or not at all."""
+    with told():
+        folder().mkdir(parents=True, exist_ok=True)
+        path = folder() / STATE
+        fresh = path.with_name(f"{STATE}.new")
+        fresh.write_text(known.text(), "utf-8", newline="\n")
+        fresh.replace(path)
 
 
 def step() -> Step:
@@ -88,34 +157,145 @@ def step() -> Step:
     return find(progress().step)
 
 
-def back_up(verb: str) -> Path | None:
-    """Copy the folder aside before a verb changes it; return where.
-
-    None where there is nothing to keep.
-    """
-    if not folder().is_dir() or not any(folder().iterdir()):
-        return None
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    target = backups() / f"{stamp}-{verb}"
-    count = 1
-    while target.exists():
-        count += 1
-        target = backups() / f"{stamp}-{verb}-{count}"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(folder(), target, ignore=ignored)
-    return target
+# Files
 
 
-def start(chosen: Step) -> None:
-    """Make the folder the starting point of a step; back it up before.
+def usable() -> None:
+    """Raise a sentence if the folder cannot be one."""
+    if folder().exists() and not folder().is_dir():
+        raise WorkshopError(
+            f"{folder()} is a file, and should be the folder that you work"
+            " in: rename it, then give the command again.",
+            ENVIRONMENT,
+        )
 
-    Other files of the learner's stay where they are.
+
+def lines(path: str) -> list[str] | None:
+    """Return the lines of a file of the learner's, or None."""
+    target = folder() / path
+    try:
+        with told():
+            if target.exists():
+                target.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise WorkshopError(
+            f"{folder().name}/{path} is not written in UTF-8 (byte"
+            f" {error.start}): save it as UTF-8 first."
+        ) from error
+    return diffs.content(target)
+
+
+def put(path: str, found: list[str] | None) -> None:
+    """Write a file of the learner's, or remove it; a link is replaced."""
+    target = folder() / path
+    with told():
+        if target.is_symlink():
+            target.unlink()
+        course.write(folder(), path, found)
+
+
+def start(chosen: Step) -> list[str]:
+    """Make the folder the starting point of a step; return what was removed.
+
+    Rooms of later steps go; the learner's other files stay. Back it up first.
     """
     old = course.before(chosen)
     fresh = diffs.code(old.folder) if old else []
-    for path in diffs.code(folder()):
-        if path not in fresh:
-            (folder() / path).unlink()
+    known = {path for one in all_steps() for path in diffs.code(one.folder)}
+    gone = sorted({*diffs.code(folder())} & known - {*fresh})
+    for path in gone:
+        put(path, None)
     for path in fresh:
         assert old
-        course.write(folder(), path, diffs.content(old.folder / path))
+        put(path, diffs.content(old.folder / path))
+    return gone
+
+
+# Backups
+
+
+def saved() -> list[Backup]:
+    """Return the backups, the oldest first."""
+    found = []
+    for path in backups().glob("*"):
+        match = BACKUP.fullmatch(path.name)
+        if match and path.is_dir():
+            number, when, verb = match.groups()
+            found.append(Backup(int(number), when, verb, path))
+    return sorted(found)
+
+
+def back_up(verb: str) -> Path | None:
+    """Copy the folder aside before a verb changes it; return where.
+
+    None where there is nothing to keep. A copy that is cut short is none.
+    """
+    usable()
+    if not folder().is_dir() or not any(folder().iterdir()):
+        return None
+    number = max((one.number for one in saved()), default=0) + 1
+    name = f"{number:04}-{time.strftime('%Y%m%d-%H%M%S')}-{verb}"
+    part = backups() / f"{name}.part"
+    with told():
+        try:
+            copy(folder(), part)
+            return part.rename(backups() / name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def copy(old: Path, new: Path) -> None:
+    """Copy a folder; of a link, the file that it leads to."""
+    shutil.copytree(old, new, ignore=IGNORED, ignore_dangling_symlinks=True)
+
+
+def chosen(number: int | None) -> Backup:
+    """Return the newest backup, or the one with a number."""
+    known = saved()
+    if not known:
+        raise WorkshopError(
+            f"There is no backup in {backups().name}/: no verb has changed"
+            f" {folder().name}/ yet."
+        )
+    for one in known:
+        if one.number == number:
+            return one
+    if number is None:
+        return known[-1]
+    raise WorkshopError(
+        f"There is no backup {number}: `{START} undo --list` shows those"
+        " there are."
+    )
+
+
+def restore(backup: Backup) -> Path | None:
+    """Make the code and the state those of a backup; return the new backup.
+
+    Other files are put back if they are gone, and not touched otherwise.
+    """
+    now = back_up("undo")
+    with told():
+        folder().mkdir(parents=True, exist_ok=True)
+        code = ours(backup.folder)
+        for path in ours(folder()) - code:
+            put(path, None)
+        for path in diffs.every_file(backup.folder):
+            bring(backup.folder / path, path, path in code)
+    return now
+
+
+def ours(found: Path) -> set[str]:
+    """Return what verbs write in such a folder: code, state, AGENTS.md."""
+    state = [path for path in (STATE, GUIDE) if (found / path).is_file()]
+    return {*diffs.code(found), *state}
+
+
+def bring(source: Path, path: str, anew: bool) -> None:
+    """Copy one file of a backup into the folder."""
+    target = folder() / path
+    if target.exists() and not anew:
+        return
+    if target.is_symlink():
+        target.unlink()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
