@@ -37,6 +37,13 @@ VERBS = [
     ["memory"],
     ["doctor"],
     ["docs"],
+    ["begin"],
+    ["goto"],
+    ["reset"],
+    ["hint"],
+    ["solve"],
+    ["undo"],
+    ["status"],
 ]
 
 

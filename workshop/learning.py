@@ -20,8 +20,9 @@ GUIDE = (
     TITLE
     + """
 A person builds a small web framework here, step by step, to learn how it
-works. In hand is step {number}, {title}: {sentence}
-`progress.toml` says how far they are; `begin` writes this file.
+works. `progress.toml` says how far they are. The step in hand is {number}:
+
+    {title}. {sentence}
 
 Help them to find the answer. Do not give it away.
 
@@ -168,7 +169,7 @@ def hint(number: int | None) -> Given:
     """Give one more hint for a task, and remember it."""
     known = work.progress()
     step = work.step()
-    task = task_of(step, known, number)
+    task = task_of(step, number) if number else in_need(step, known)
     key = f"{step.number}.{task.number}"
     before = min(known.hints.get(key, 0), len(task.hints))
     count = min(before + 1, len(task.hints))
@@ -178,27 +179,31 @@ def hint(number: int | None) -> Given:
     return Given(task, count, count > before)
 
 
-def task_of(step: Step, known: Progress, number: int | None) -> Task:
-    """Return the task with a number, or the one that needs a hint now.
+def task_of(step: Step, number: int) -> Task:
+    """Return the task of a step with a number."""
+    tasks = course.tasks(step)
+    for task in tasks:
+        if task.number == number:
+            return task
+    known = f"its tasks are 1 to {len(tasks)}" if tasks else "it has none"
+    raise WorkshopError(f"Step {step.number} has no task {number}: {known}.")
+
+
+def in_need(step: Step, known: Progress) -> Task:
+    """Return the task that needs a hint now.
 
     It is the one that the last check noted, else the first with hints left.
     """
     tasks = course.tasks(step)
-    if not tasks:
-        raise WorkshopError(f"Step {step.number} has no tasks, and no hints.")
-    wanted = number or known.failed
     for task in tasks:
-        left = known.hints.get(f"{step.number}.{task.number}", 0) < len(
-            task.hints
-        )
-        if task.number == wanted or (number is None and not wanted and left):
+        if task.number == known.failed:
             return task
-    if number is None:
-        return tasks[-1]
-    raise WorkshopError(
-        f"Step {step.number} has no task {number}: its tasks are 1 to"
-        f" {len(tasks)}."
-    )
+    for task in tasks:
+        if known.hints.get(f"{step.number}.{task.number}", 0) < len(
+            task.hints
+        ):
+            return task
+    return task_of(step, len(tasks))
 
 
 # How far

@@ -1,7 +1,7 @@
 """Bring hunks of the solution into what the learner wrote.
 
 Knows: hunks, the three-way merge, the files of the learner.
-Does not know: tasks, hints, how it is shown.
+Does not know: hints, promises, how it is shown.
 
 The base of the merge is the starting point with the hunks that were applied
 already; the solution's side is the base with the wanted hunks. Nothing is
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop import course, diffs, merge, work
+from workshop import course, diffs, learning, merge, work
 from workshop.errors import WorkshopError
 from workshop.steps import Step
 from workshop.verbs import START
@@ -36,11 +36,11 @@ class Solved:
     backup: Path | None = None
 
 
-def solve(number: int | None) -> Solved:
-    """Apply one hunk of the step in hand, or all; WorkshopError if not."""
+def solve(number: int | None = None, task: int | None = None) -> Solved:
+    """Apply one hunk of the step in hand, those of a task, or all of them."""
     known, step = work.progress(), work.step()
     before = {*known.hunks}
-    wanted = asked(step, before, number)
+    wanted = asked(step, before, number, task)
     unmarked()
     after = before | {*wanted}
     made = Solved(step, wanted, complete=after >= {*course.hunks(step)})
@@ -48,10 +48,7 @@ def solve(number: int | None) -> Solved:
     for path in sorted(theirs, key=diffs.reading_order):
         take(made, path, base.get(path), theirs[path])
     if not made.files and not wanted:
-        raise WorkshopError(
-            f"All hunks of step {step.number} are applied already:"
-            f" `{START} diff --mine` shows what is still yours."
-        )
+        raise WorkshopError(applied(step, "All"))
     known.hunks = [*known.hunks, *wanted]
     write(made, known)
     return made
@@ -65,21 +62,34 @@ def write(made: Solved, known: Progress) -> None:
     work.keep(known)
 
 
-def asked(step: Step, before: set[int], number: int | None) -> list[int]:
+def asked(
+    step: Step, before: set[int], number: int | None, task: int | None
+) -> list[int]:
     """Return the hunks to apply, which have not been."""
-    known = course.hunks(step)
-    if number is None:
-        return [one for one in known if one not in before]
-    if number not in known:
-        raise WorkshopError(
-            f"Step {step.number} has no hunk {number}: {how_to_see(step)}"
-        )
-    if number in before:
-        raise WorkshopError(
-            f"Hunk {number} of step {step.number} is applied already:"
-            f" `{START} diff --mine` shows what is still yours."
-        )
-    return [number]
+    if number is not None and task is not None:
+        raise WorkshopError("Give --hunk or --task, not both.")
+    known = [*course.hunks(step)]
+    if number is not None:
+        if number not in known:
+            raise WorkshopError(
+                f"Step {step.number} has no hunk {number}: {how_to_see(step)}"
+            )
+        known = [number]
+    if task is not None:
+        known = sorted(learning.task_of(step, task).hunks)
+    wanted = [one for one in known if one not in before]
+    if not wanted and (number or task):
+        what = f"Hunk {number}" if number else f"All of task {task}"
+        raise WorkshopError(applied(step, what))
+    return wanted
+
+
+def applied(step: Step, what: str) -> str:
+    """Say that there is nothing to apply."""
+    return (
+        f"{what} of step {step.number} is in your code already:"
+        f" `{START} diff --mine` shows what is still yours."
+    )
 
 
 def how_to_see(step: Step) -> str:

@@ -17,12 +17,12 @@ from workshop.screen import say
 from workshop.verbs import START, verb
 
 if TYPE_CHECKING:
-    from workshop.course import Task
     from workshop.learning import Begun, Given
     from workshop.solving import Solved
 
 FEW = 15  # backups in a list
 MOST = 5  # tasks of a step
+NAMED = 4  # files that were removed
 Number = typer.Argument(metavar="NN", help="A step: 03, or parsing.")
 
 
@@ -45,7 +45,7 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     tell(what_is_there(begun))
     tasks_of(begun)
     red = len(learning.red(begun.step))
-    tell(f"Red now: the {red} promises of this step, new in it.")
+    tell(f"Red now: these and the others of the step, {red} promises.")
     ended(begun)
     return PASS
 
@@ -99,7 +99,7 @@ def tasks_of(begun: "Begun") -> None:
     tasks = course.tasks(begun.step)[:MOST]
     if tasks:
         say("")
-        say("Tasks", "bold")
+        say("Tasks, each with its place and a promise that is red now", "bold")
     for task in tasks:
         tell(f"{task.number}. {task.title}", 0, 3)
         tell(f"{task.symbol}: {task.promise}", 3)
@@ -110,9 +110,10 @@ def ended(begun: "Begun") -> None:
     """Say what was removed, how to undo it, what comes next."""
     from workshop import work
 
-    if begun.removed:
-        names = ", ".join(begun.removed)
-        tell(f"Removed, and kept in the backup: {names}.")
+    names, more = begun.removed[:NAMED], len(begun.removed) - NAMED
+    if names:
+        words = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+        tell(f"Removed, and kept in the backup: {words}.")
     if not begun.guided:
         tell(f"{work.GUIDE} is yours: it was left as it is.")
     kept(begun.backup)
@@ -158,27 +159,24 @@ def further(given: "Given") -> None:
         say(f"One more: {START} hint {given.task.number}")
         return
     tell("These are all the hints of this task. To see its solution:")
-    show_solution(given.task)
-
-
-def show_solution(task: "Task") -> None:
-    """Say how the solution of a task is seen, or brought."""
-    for number in task.hunks:
-        say(f"   {START} solve --hunk {number}")
+    say(f"   {START} solve --task {given.task.number}")
     say(f"   {START} diff --mine")
 
 
 # Solve
 
 
-@verb("solve", "solve", "solve --hunk 2")
+@verb("solve", "solve", "solve --task 1", "solve --hunk 2")
 def solve(
     hunk: Annotated[
         int | None,
         typer.Option(help="This one alone, as `diff 02 03 --hunks` numbers."),
     ] = None,
+    task: Annotated[
+        int | None, typer.Option(help="The hunks of this task alone.")
+    ] = None,
 ) -> int:
-    """Bring the solution of the step in hand, or one hunk, into work/.
+    """Bring the solution of the step in hand, or a part, into work/.
 
     It is merged with what you wrote. Where both changed the same lines, both
     are kept between marks, and the status is 1. What is in work/ is backed
@@ -186,7 +184,7 @@ def solve(
     """
     from workshop import solving
 
-    made = solving.solve(hunk)
+    made = solving.solve(hunk, task)
     solved(made)
     notes(made, hunk)
     for path in made.restored:
@@ -204,7 +202,8 @@ def solved(made: "Solved") -> None:
     """Say which hunks came, and into which files."""
     what = spans(made.hunks)
     word = "hunk" if len(made.hunks) == 1 else "hunks"
-    done = ", and is solved" if made.complete else ""
+    whole = made.complete and not made.conflicts
+    done = ", and is solved" if whole else ""
     if made.hunks:
         tell(
             f"Step {made.step.number} has {word} {what} now{done}.",
