@@ -803,6 +803,7 @@ def test_verb_before_begin_says_to_begin(say, mine, words):
         'done = "01"\n',
         "hunks = [true]\n",
         'failed = "no"\n',
+        "spent = nan\n",
         '[hints]\n"02.1" = "all"\n',
         "colour = 1\n",
         "\xff",

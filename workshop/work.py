@@ -13,6 +13,7 @@ code of a step are left alone.
 
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -41,7 +42,8 @@ class Progress:
     done: list[str] = field(default_factory=list)  # steps that passed
     hunks: list[int] = field(default_factory=list)  # applied, of this step
     hints: dict[str, int] = field(default_factory=dict)  # "03.2": given
-    failed: int = 0  # the task whose promise the last check saw broken
+    spent: float = 0.0  # seconds on stage, by the presenter
+    failed: int = 0  # the task whose promise `check` saw broken last
 
     def text(self) -> str:
         """Return it as TOML."""
@@ -50,6 +52,7 @@ class Progress:
             f"step = {json.dumps(self.step)}\n",
             f"done = {json.dumps(self.done)}\n",
             f"hunks = {json.dumps(self.hunks)}\n",
+            f"spent = {self.spent:.1f}\n",
             f"failed = {self.failed}\n",
             "\n[hints]\n",
         ]
@@ -129,6 +132,8 @@ def parsed(text: str) -> Progress:
         "hunks": listed(known.hunks, int),
         "hints": isinstance(known.hints, dict)
         and listed([*known.hints.values()], int),
+        "spent": type(known.spent) in (int, float)
+        and math.isfinite(known.spent),
         "failed": listed([known.failed], int),
     }
     wrong = [name for name, kind in right.items() if not kind]

@@ -5,10 +5,13 @@ Does not know: how a step is begun, how a solution is merged.
 """
 
 import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from workshop import screen
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 FEW = 15  # backups in a list
 MOST = 5  # tasks of a step
 NAMED = 4  # files that were removed
+ENDLESS = 10**6  # columns, where nothing wraps
 Number = typer.Argument(metavar="NN", help="A step: 03, or parsing.")
 
 
@@ -357,19 +361,32 @@ def onward() -> str:
 def tell(
     text: str, indent: int = 0, more: int | None = None, style: str = ""
 ) -> None:
-    """Print a sentence within the width of the screen, indented."""
-    further = " " * (indent if more is None else more)
-    width = screen.console().width
-    found = textwrap.wrap(
-        text,
-        width,
-        initial_indent=" " * indent,
-        subsequent_indent=further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for line in found:
-        say(line, style)
+    """Print a sentence, whose further lines may be indented otherwise."""
+    further = indent if more is None else more
+    screen.console().print(Sentence(text, indent, further, style))
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text that wraps within the screen, if the screen wraps at all."""
+
+    text: str
+    indent: int
+    further: int
+    style: str
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[Text]:
+        found = textwrap.wrap(
+            self.text,
+            ENDLESS if options.no_wrap else options.max_width,
+            initial_indent=" " * self.indent,
+            subsequent_indent=" " * self.further,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        yield from (Text(line, self.style) for line in found)
 
 
 def kept(backup: Path | None) -> None:
