@@ -583,6 +583,19 @@ def test_undo_leaves_other_files_and_brings_those_that_are_gone(say, mine):
     }
 
 
+def test_undo_keeps_the_hints_that_were_given(say, two_tasks):
+    say("begin", "02")
+    say("hint", "1")
+    say("solve", "--hunk", "3")
+    say("hint", "1")
+    say("hint", "2")
+
+    say("undo")
+
+    known = work.progress()
+    assert (known.hunks, known.hints) == ([], {"02.1": 2, "02.2": 1})
+
+
 def test_undo_of_a_folder_that_was_deleted_brings_it_back(say, mine):
     say("begin", "02")
     say("solve")

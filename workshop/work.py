@@ -277,8 +277,10 @@ def restore(backup: Backup) -> Path | None:
     """Make the code and the state those of a backup; return the new backup.
 
     Other files are put back if they are gone, and not touched otherwise.
+    Hints that were given stay known.
     """
     now = back_up("undo")
+    given = hints()
     with told():
         folder().mkdir(parents=True, exist_ok=True)
         code = ours(backup.folder)
@@ -286,7 +288,25 @@ def restore(backup: Backup) -> Path | None:
             put(path, None)
         for path in diffs.every_file(backup.folder):
             bring(backup.folder / path, path, path in code)
+    remember(given)
     return now
+
+
+def hints() -> dict[str, int]:
+    """Return the hints that were given, if that can be known."""
+    with contextlib.suppress(WorkshopError):
+        return progress().hints
+    return {}
+
+
+def remember(given: dict[str, int]) -> None:
+    """Note hints that were given after the state was written."""
+    fresh = {key: n for key, n in given.items() if n > hints().get(key, 0)}
+    if fresh:
+        with contextlib.suppress(WorkshopError):
+            known = progress()
+            known.hints |= fresh
+            keep(known)
 
 
 def ours(found: Path) -> set[str]:
