@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 
 import pytest
@@ -323,6 +324,18 @@ def test_solve_of_a_hunk_brings_that_hunk_alone(say, mine):
     assert work.progress().hunks == [3]
 
 
+def test_solve_of_a_hunk_leaves_files_that_it_does_not_change(say, mine):
+    say("begin", "03")
+    (mine / "messages.py").unlink()
+    (mine / "parsing.py").write_text("mine = 1\n", "utf-8")
+
+    _, out, _ = say("solve", "--hunk", "3")
+
+    assert not (mine / "messages.py").exists()
+    assert (mine / "parsing.py").read_text("utf-8") == "mine = 1\n"
+    assert "Changed: pico.py.\nBackup" in out
+
+
 def test_solve_of_a_task_brings_its_hunks_alone(say, mine, two_tasks):
     say("begin", "02")
     say("solve", "--task", "2")
@@ -625,11 +638,13 @@ def test_undo_lists_backups_and_takes_any_of_them(say, mine):
 
 
 def test_undo_lists_the_newest_backups_alone(say):
-    for _ in range(18):
-        say("begin")
+    say("begin")
+    for _ in range(17):
+        work.back_up("begin")
     _, out, _ = say("undo", "--list")
 
-    assert len(out.splitlines()) <= 24
+    assert out.count(" begin ") == 15
+    assert len(out.splitlines()) <= 23
     assert "2 older ones are in work.backups/." in out
 
 
@@ -843,6 +858,19 @@ def test_work_that_is_a_file_is_told(say, mine, words):
     mine.write_text("Mine.\n", "utf-8")
 
     status, _, err = say(*words)
+
+    assert status == ENVIRONMENT
+    assert "work is a file, and should be the folder" in sentence(err)
+    assert mine.read_text("utf-8") == "Mine.\n"
+
+
+def test_undo_where_work_is_a_file_is_told(say, mine):
+    say("begin")
+    say("reset")
+    shutil.rmtree(mine)
+    mine.write_text("Mine.\n", "utf-8")
+
+    status, _, err = say("undo")
 
     assert status == ENVIRONMENT
     assert "work is a file, and should be the folder" in sentence(err)
