@@ -333,7 +333,8 @@ def test_solve_of_a_hunk_leaves_files_that_it_does_not_change(say, mine):
 
     assert not (mine / "messages.py").exists()
     assert (mine / "parsing.py").read_text("utf-8") == "mine = 1\n"
-    assert "Changed: pico.py.\nBackup" in out
+    assert "Changed: pico.py.\n" in out
+    assert "is yours" not in out
 
 
 def test_solve_of_a_task_brings_its_hunks_alone(say, mine, two_tasks):
