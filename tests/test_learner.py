@@ -115,6 +115,7 @@ def test_begin_tells_goal_tasks_places_and_what_is_red(say, number):
     assert step.data["title"] in said
     assert step.data["sentence"] in said
     assert 0 < len(course.tasks(step)) <= 5
+    assert f"all {len(learning.red(step))} promises of the step" in said
     for task in course.tasks(step):
         assert f"{task.number}. {task.title} {task.symbol}: " in said
         assert task.promise in said
@@ -396,6 +397,21 @@ def test_solve_keeps_both_sides_of_a_conflict(say, mine):
     assert "Choose, and delete the marks." in " ".join(out.split())
     assert "is solved" not in out
     assert CHECK not in out
+
+
+def test_solve_names_as_many_conflicts_as_a_screen_takes(say, mine):
+    say("begin", "05")
+    for path in ("pico.py", "routing.py", "messages.py", "parsing.py"):
+        text = (mine / path).read_text("utf-8")
+        text = text.replace("self", "mine").replace("    return", "    yield")
+        (mine / path).write_text(text, "utf-8")
+
+    _, out, _ = say("solve")
+
+    marks = [work.lines(path).count(merge.MINE) for path in code(mine)]
+    assert out.count("FAIL  ") == 8 < sum(marks)
+    assert f"And at {sum(marks) - 8} more places.\n" in out
+    assert len(out.splitlines()) <= 23
 
 
 def test_solve_refuses_while_a_conflict_is_not_settled(say, mine):

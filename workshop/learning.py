@@ -230,11 +230,6 @@ def row(step: Step, known: Progress) -> Row:
     )
 
 
-def complete(step: Step, known: Progress) -> bool:
-    """Tell whether all hunks of a step were applied."""
-    return {*course.hunks(step)} <= {*known.hunks}
-
-
 def following(step: Step) -> Step | None:
     """Return the step after a step."""
     steps = all_steps()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FEW = 15  # backups in a list
 MOST = 5  # tasks of a step
 NAMED = 4  # files that were removed
+SHOWN = 8  # conflicts
 ENDLESS = 10**6  # columns, where nothing wraps
 Number = typer.Argument(metavar="NN", help="A step: 03, or parsing.")
 
@@ -49,7 +50,7 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     tell(what_is_there(begun))
     tasks_of(begun)
     red = len(learning.red(begun.step))
-    tell(f"Red now: these and the others of the step, {red} promises.")
+    tell(f"Red now: all {red} promises of the step, these among them.")
     ended(begun)
     return PASS
 
@@ -92,7 +93,7 @@ def what_is_there(begun: "Begun") -> str:
 
     name = f"{work.folder().name}/"
     if begun.old is None:
-        return f"{name} has no code: you write pico.py from nothing."
+        return f"It begins with nothing: you write {name}pico.py."
     return f"{name} holds the solution of step {begun.old.number} now."
 
 
@@ -243,10 +244,12 @@ def notes(made: "Solved", hunk: int | None) -> None:
 
 def conflicts(made: "Solved") -> None:
     """Say where both sides changed the same lines, and what to do."""
-    for where in made.conflicts:
+    for where in made.conflicts[:SHOWN]:
         line = screen.word("FAIL")
         line.append(f"  {where}: you and the solution differ", "")
         screen.console().print(line)
+    if len(made.conflicts) > SHOWN:
+        say(f"And at {len(made.conflicts) - SHOWN} more places.")
     if made.conflicts:
         tell(
             "Both are there: yours below `<<<<<<< mine`, the other below"
