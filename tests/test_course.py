@@ -35,6 +35,8 @@ EACH_TASK = pytest.mark.parametrize(
     ids=[f"{number}.{task.number}" for number, task in TASKS],
 )
 
+WORDS = 150  # a minute, as a speaker says them
+
 
 @cache
 def told(number):
@@ -154,8 +156,17 @@ def test_promise_of_a_task_is_red_without_its_hunks(number, task):
 def test_note_can_be_said_in_a_breath_or_two(number, note):
     words = note.note.split()
 
-    assert 8 <= len(words) <= 60
-    assert note.note.endswith((".", "?"))
+    assert 3 <= len(words) <= 45
+    assert note.note.endswith(".")
+
+
+@EACH_TASK
+def test_notes_of_a_task_can_be_said_in_its_time(number, task):
+    known = {n.hunk.number: n.note for n in course.notes(find(number))}
+    words = [word for n in task.hunks for word in known[n].split()]
+    whole = find(number).data["minutes"] if len(known) == 1 else task.minutes
+
+    assert len(words) <= whole * WORDS
 
 
 @EACH_NOTE

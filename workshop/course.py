@@ -149,16 +149,14 @@ def task_of(step: Step, number: int) -> Task | None:
 def seconds(step: Step) -> dict[int, float]:
     """Return how long each hunk may take on stage, by its number.
 
-    The time of a task is shared out: half of it equally, as each hunk is
-    said, half by how many lines are to be read.
+    The time of a task is shared out by how much is said of each hunk.
     """
-    known, found = hunks(step), dict.fromkeys(hunks(step), 0.0)
+    words = {n.hunk.number: len(n.note.split()) for n in notes(step)}
+    found = dict.fromkeys(words, 0.0)
     for task in tasks(step):
-        half = task.minutes * 60 / 2
-        lines = sum(known[number].added + 1 for number in task.hunks)
+        said = sum(words[number] for number in task.hunks)
         for number in task.hunks:
-            share = (known[number].added + 1) / lines
-            found[number] += half / len(task.hunks) + half * share
+            found[number] += task.minutes * 60 * words[number] / said
     return found
 
 
