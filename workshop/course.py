@@ -138,14 +138,6 @@ def flowing(text: str) -> str:
     return " ".join(text.split())
 
 
-def task_of(step: Step, number: int) -> Task | None:
-    """Return the first task that a hunk belongs to."""
-    for task in tasks(step):
-        if number in task.hunks:
-            return task
-    return None
-
-
 def seconds(step: Step) -> dict[int, float]:
     """Return how long each hunk may take on stage, by its number.
 
