@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import pytest
 
-from workshop import cli, course, diffs
+from workshop import cli, course, diffs, screen
 from workshop.bench import results
 from workshop.bench.counts import alone
-from workshop.errors import WorkshopError
+from workshop.errors import PASS, WorkshopError
 from workshop.steps import ROOT, all_steps, find
 
 STEPS = all_steps()
@@ -254,18 +254,32 @@ def test_all_hunks_of_all_steps_give_step_05(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-def test_patches_01_to_05_give_step_05_byte_for_byte(tmp_path, capfd):
-    work = tmp_path / "work"
+def test_patches_01_to_05_give_step_05_byte_for_byte(tmp_path, patch_of):
+    work, patch = tmp_path / "work", tmp_path / "step.patch"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(STEPS[0].folder, work, ignore=ignored)
     for old, new in pairwise(step.number for step in STEPS):
-        assert cli.main(["diff", old, new, "--all"]) == 0
-        patch = tmp_path / f"{new}.patch"
-        patch.write_text(capfd.readouterr().out, "utf-8", newline="\n")
-        command = ["git", "apply", "--whitespace=nowarn", str(patch)]
+        patch.write_text(patch_of(old, new), "utf-8", newline="\n")
+        command = ["git", "-c", "core.autocrlf=false", "apply"]
+        command += ["--whitespace=nowarn", str(patch)]
         subprocess.run(command, cwd=work, check=True)
 
     assert contents(work) == contents(STEPS[-1].folder)
+
+
+@pytest.fixture
+def patch_of(capsys, monkeypatch):
+    """Return what `workshop diff OLD NEW --all` writes to a file."""
+    monkeypatch.setattr(screen, "prepare", lambda: None)
+
+    def run(old, new):
+        screen.console.cache_clear()
+        status = cli.main(["diff", old, new, "--all"])
+        screen.console.cache_clear()
+        assert status == PASS
+        return capsys.readouterr().out
+
+    return run
 
 
 # Promises that hunks are needed for, and that stand nowhere else
