@@ -1,0 +1,656 @@
+"""Show the talk: on the whole terminal, line by line, or as notes beside it.
+
+Knows: what is on the screen, what each key does.
+Does not know: how a hunk is applied, how it is proved, how keys are read.
+"""
+
+import functools
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from rich.control import Control
+from rich.syntax import Syntax
+from rich.text import Text
+
+from workshop import keys, present, screen, work
+from workshop.course import Note
+from workshop.diffs import Line
+from workshop.errors import PASS, WorkshopError
+from workshop.present import Play, clock
+from workshop.proof import Errand, Verdict, said
+from workshop.screen import say
+from workshop.steps import all_steps, find
+from workshop.verbs import START
+
+TICK = 0.2  # seconds between two looks at keys, clock and proofs
+SAVED = 1.0  # seconds after which the time spent is written down
+NOTE_LINES = 5  # of a note; the second terminal has room for all of it
+SIGNS = {"+": "green", "-": "red", " ": ""}
+KEYS = "Enter next  b back  space/up/down scroll  c check  n notes  q quit"
+ASKED = "Enter: from the presenter's own state   q: leave it as it is"
+THEME = "ansi_dark"  # the terminal's own colours
+
+Paint = Callable[[list[Text]], None]
+Size = Callable[[], tuple[int, int]]
+
+
+# What is on the screen
+
+
+def head(play: Play) -> str:
+    """Say in one line where we are."""
+    step, note = play.step, play.current
+    name = f"{step.number} {step.data.get('title', step.word)}"
+    if play.over:
+        return "The end: all steps are told"
+    if note is None:
+        return f"{name}: {step.data.get('minutes', 1)} of the ten minutes"
+    count, total = len(play.known.hunks), len(present.notes(step))
+    return f"{name}, hunk {count} of {total}: {title(note)}"
+
+
+def title(note: Note) -> str:
+    """Return file, place and size of a hunk."""
+    hunk = note.hunk
+    where = " ".join(filter(None, [hunk.path, hunk.place]))
+    return f"{where} (+{hunk.added} -{hunk.removed})"
+
+
+def note_of(play: Play) -> str:
+    """Return what the speaker says here."""
+    if play.over:
+        return "Questions."
+    if play.current is None:
+        return str(play.step.data.get("sentence", ""))
+    return play.current.note
+
+
+def card(play: Play) -> list[str]:
+    """Return what is seen before the first hunk of a step, or at the end."""
+    step = play.step
+    if play.over:
+        same = f"work/ holds the code of step {step.number}."
+        return [same, "", *came_along(step.number)]
+    at = all_steps().index(step)
+    lines = came_along(all_steps()[at - 1].number) if at else []
+    told = [f"  {title(note)}" for note in present.notes(step)]
+    return [*lines, f"To come, in {len(told)} hunks:", *told]
+
+
+def came_along(number: str) -> list[str]:
+    """Name what came with the end of a step and was not shown."""
+    names = [
+        Path(path).stem
+        for path in present.named(number)
+        if "_" not in Path(path).stem.partition("asgi")[2]
+    ]
+    if not names:
+        return []
+    told = f"With step {number} came along, only named: {', '.join(names)}."
+    return [told, ""]
+
+
+def rows(play: Play, width: int) -> list[Text]:
+    """Return the lines of code, or of a card, as wide as the screen."""
+    note = play.current
+    if note is None or play.over:
+        wrapped = (textwrap.wrap(line, width) or [""] for line in card(play))
+        return [Text(spelled(line)) for lines in wrapped for line in lines]
+    lines = list(present.lines_of(play, note))
+    coloured = highlighted(tuple(line.text for _, line in lines))
+    found = []
+    for (number, line), text in zip(lines, coloured, strict=True):
+        gutter = f"{number or '':>4}"
+        found += [
+            Text(gutter if first else " " * 4, "dim")
+            .append(line.kind + " ", SIGNS[line.kind])
+            .append_text(part if line.kind != "-" else gone(line, part))
+            for first, part in pieces(text, width - 6)
+        ]
+    return found
+
+
+def gone(line: Line, part: Text) -> Text:
+    """Return code that went: in one colour."""
+    return Text(part.plain, SIGNS[line.kind])
+
+
+def pieces(text: Text, width: int) -> Iterable[tuple[bool, Text]]:
+    """Cut a line that is wider than the screen; nothing is lost."""
+    cuts = range(max(1, width), len(text), max(1, width))
+    return ((not at, part) for at, part in enumerate(text.divide(cuts)))
+
+
+@functools.lru_cache(maxsize=8)
+def highlighted(lines: tuple[str, ...]) -> list[Text]:
+    """Return lines of Python, coloured."""
+    source = spelled("\n".join(lines))
+    text = Syntax("", "python", theme=THEME).highlight(source)
+    found = text.split("\n", allow_blank=True)[: len(lines)]
+    return found + [Text("")] * (len(lines) - len(found))
+
+
+def spelled(text: str) -> str:
+    """Return a text in letters that the screen can write."""
+    if screen.console().encoding.startswith("utf"):
+        return text
+    plain = text.translate(screen.PLAIN)
+    return plain.encode("ascii", "replace").decode()
+
+
+def verdict_line(name: str, verdict: Verdict | None, else_: str) -> Text:
+    """Return a proof in one line, with its word."""
+    line = Text(f"{name:<6} ")
+    if verdict is None:
+        return line.append(else_, "dim")
+    return line.append_text(screen.word(verdict.word)).append(
+        " " + spelled(" ".join(verdict.text.split()))
+    )
+
+
+def clock_line(play: Play) -> str:
+    """Say how late it is, and what the plan says."""
+    begin, end = play.window()
+    total = clock(60 * play.minutes)
+    waits = "" if play.since is not None or play.over else ", it stands still"
+    return (
+        f"clock  {clock(play.spent())} of {total}{waits}; planned"
+        f" {clock(begin)} to {clock(end)}: {play.pace()}"
+    )
+
+
+# Who reacts to keys
+
+
+@dataclass
+class Proofs:
+    """The check and the price of the place that is shown."""
+
+    play: Play
+    prices: dict[object, Verdict] = field(default_factory=dict)
+    errands: dict[str, Errand] = field(default_factory=dict)
+    place: object = None
+
+    def follow(self) -> None:
+        """Forget what belongs to another place; price this one."""
+        if self.place == self.play.key:
+            self.take()
+            return
+        self.end()
+        self.place, note = self.play.key, self.play.current
+        if note and self.place not in self.prices:
+            self.start("price", note, present.expected(self.play.known))
+
+    def start(self, kind: str, note: Note, files: present.Files) -> None:
+        """Send for a proof, and end one of its kind that is under way."""
+        if kind in self.errands:
+            self.errands.pop(kind).end()
+        known = "check" if kind == "check" else "price"
+        number = note.hunk.number
+        self.errands[kind] = Errand(known, self.play.step, number, files)  # type: ignore[arg-type]
+
+    def take(self) -> None:
+        """Keep a price that has come."""
+        errand = self.errands.get("price")
+        if errand and errand.verdict:
+            self.prices[self.place] = errand.verdict
+
+    def check(self) -> None:
+        """Send for the check of the hunk that is shown, on work/ as it is."""
+        note = self.play.current
+        if note and note.by and note.shows != "time":
+            self.start("check", note, present.contents(work.folder()))
+
+    def end(self) -> None:
+        """End what is under way."""
+        while self.errands:
+            self.errands.popitem()[1].end()
+
+    def check_line(self) -> Text:
+        """Say what proves this hunk, or what came out."""
+        note = self.play.current
+        if note is None or self.play.over or not note.by:
+            return Text("check  nothing to check here")
+        if note.shows == "time":
+            return Text(f"check  it was measured: {note.by}")
+        errand = self.errands.get("check")
+        about = said(note.by)
+        if note.shows == "count":
+            about = f"without it, {about} is another count"
+        if errand is None:
+            return verdict_line("check", None, f"c tries it: {about}")
+        verdict = errand.verdict
+        if verdict and verdict.word == "FAIL" and self.play.following:
+            text = f"not yet, hunks are to come: {verdict.text}"
+            verdict = Verdict(verdict.word, text)
+        return verdict_line("check", verdict, f"is being tried: {about}")
+
+    def price_line(self) -> Text:
+        """Say what a hello costs here, and how much more than before."""
+        if self.play.current is None or self.play.over:
+            return Text("price  of a hello: after the first hunk")
+        price = self.prices.get(self.place)
+        if price is None or price.counts is None:
+            return Text(f"price  {price.text if price else 'is counted'}")
+        return Text(f"price  {price.text}{self.more(price.counts)}")
+
+    def more(self, counts: dict[str, float]) -> str:
+        """Return the difference to the hunk before, if it was priced."""
+        step, hunks, _ = self.play.key
+        before = self.prices.get((step, hunks[:-1], False))
+        if before is None or before.counts is None:
+            return ""
+        change = counts["bytecodes"] - before.counts["bytecodes"]
+        return f" ({change:+g} bytecodes)" if change else " (as before)"
+
+
+class Show:
+    """The presenter's screen: draws where the talk is, obeys keys."""
+
+    def __init__(
+        self,
+        play: Play,
+        paint: Paint,
+        size: Size,
+        proofs: Proofs | None = None,
+    ) -> None:
+        self.play = play
+        self.paint = paint
+        self.size = size
+        self.proofs = proofs or Proofs(play)
+        self.with_notes = True
+        self.top = 0  # the first row of the code that is shown
+        self.edited = play.edited()
+        self.drawn: list[str] = []
+
+    def run(self, keyboard: keys.Keys) -> None:
+        """Draw and obey until it is quit; end all, keep the place."""
+        try:
+            while True:
+                self.draw()
+                key = keyboard.read(TICK)
+                if key == "q":
+                    return
+                if key:
+                    self.obey(key)
+                self.save()
+        finally:
+            self.proofs.end()
+            if work.folder().is_dir():  # Somebody may have removed it.
+                self.play.keep()
+
+    def save(self) -> None:
+        """Write down the time spent, for the notes and for the next time."""
+        play = self.play
+        if play.since is not None and play.now() - play.since >= SAVED:
+            play.reread()
+            play.keep()
+
+    # Keys
+
+    def obey(self, key: str) -> None:
+        """Do what a key is for; other keys do nothing."""
+        moves = {"up": -1, "down": 1, "page up": -1, "space": 1}
+        if key in moves:
+            far = 1 if key in ("up", "down") else max(1, self.room())
+            self.scroll(moves[key] * far)
+        elif key in ("enter", "b", "back"):
+            self.move(key)
+        elif key == "n":
+            self.with_notes = not self.with_notes
+            self.scroll(0)
+        elif key == "c" and not self.edited:
+            self.proofs.check()
+
+    def move(self, key: str) -> None:
+        """Go forth or back; an edited work/ asks first."""
+        if self.edited:
+            if key == "enter":
+                self.take_over()
+            return
+        self.play.reread()
+        self.edited = self.play.edited()
+        if self.edited:
+            return
+        if key == "enter" and not self.play.over:
+            self.play.forward()
+        elif key != "enter":
+            self.play.back()
+        self.top = 0
+
+    def take_over(self) -> None:
+        """Go on from the presenter's own state; what was there is kept."""
+        work.back_up("present")
+        self.play.write()
+        self.edited, self.top = [], 0
+
+    def scroll(self, lines: int) -> None:
+        """Move the code; its end stays on the screen."""
+        most = len(rows(self.play, self.size()[0])) - self.room()
+        self.top = max(0, min(self.top + lines, most))
+
+    # Drawing
+
+    def draw(self) -> None:
+        """Paint what is to be seen, if it is not what is seen."""
+        self.proofs.follow()
+        lines = self.lines()
+        plain = [line.plain for line in lines]
+        if plain != self.drawn:
+            self.drawn = plain
+            self.paint(lines)
+
+    def lines(self) -> list[Text]:
+        """Return all lines of the screen, from top to bottom."""
+        width, height = self.size()
+        above, below = self.above(width), self.below(width)
+        if self.edited:
+            body = question(self.edited, width)
+        else:
+            body = rows(self.play, width)[self.top :]
+        room = max(1, height - len(above) - len(below))
+        body = [*body[:room], *[Text("")] * (room - len(body))]
+        whole = [*above, *body, *below]
+        for line in whole:
+            line.truncate(width)
+        return whole[:height]
+
+    def above(self, width: int) -> list[Text]:
+        """Return the header and the note."""
+        lines = [Text(spelled(head(self.play)), "bold")]
+        if self.with_notes:
+            lines += [
+                Text(line) for line in wrapped(note_of(self.play), width)
+            ]
+        return [*lines, Text("-" * width, "dim")]
+
+    def below(self, width: int) -> list[Text]:
+        """Return check, price, clock and keys."""
+        return [
+            Text(self.rule(width), "dim"),
+            self.proofs.check_line(),
+            self.proofs.price_line(),
+            Text(clock_line(self.play)),
+            Text(ASKED if self.edited else KEYS, "dim"),
+        ]
+
+    def room(self) -> int:
+        """Return how many rows of code fit."""
+        width, height = self.size()
+        return max(1, height - len(self.above(width)) - 5)
+
+    def rule(self, width: int) -> str:
+        """Return the line below the code, which says what is hidden."""
+        total, room = len(rows(self.play, width)), self.room()
+        if total <= room or self.edited:
+            return "-" * width
+        last = min(self.top + room, total)
+        more = ", space for more" if last < total else ""
+        return f"-- {self.top + 1} to {last} of {total}{more} ".ljust(
+            width, "-"
+        )
+
+
+def wrapped(note: str, width: int) -> list[str]:
+    """Return a note in as many lines as it may have on the screen."""
+    return textwrap.wrap(
+        spelled(note), width, max_lines=NOTE_LINES, placeholder=" ..."
+    )
+
+
+def question(edited: list[str], width: int) -> list[Text]:
+    """Tell that work/ was edited, and ask what to do."""
+    name = work.folder().name
+    told = [
+        f"{name}/ is not as the presenter left it: {', '.join(edited)}.",
+        "",
+        "Enter goes on from the presenter's own state. What is there now is"
+        f" kept beside it, in {work.backups().name}/; `{START} undo` brings"
+        " it back.",
+        "",
+        "q leaves everything as it is.",
+    ]
+    lines = (textwrap.wrap(spelled(line), width) or [""] for line in told)
+    return [Text(line) for some in lines for line in some]
+
+
+# On a terminal
+
+
+def paint(lines: list[Text]) -> None:
+    """Paint the whole screen anew, without a flicker."""
+    console = screen.console()
+    width = console.size.width
+    for line in lines:
+        line.no_wrap = True
+        line.pad_right(max(0, width - len(line.plain)))
+    console.control(Control.home())
+    console.print(Text("\n").join(lines), end="", overflow="crop")
+
+
+def size() -> tuple[int, int]:
+    """Return columns and lines of the terminal."""
+    found = screen.console().size
+    return found.width, found.height
+
+
+def on_screen(play: Play) -> None:
+    """Give the talk on the whole terminal."""
+    with keys.full_screen() as keyboard:
+        Show(play, paint, size).run(keyboard)
+
+
+# Line by line
+
+
+HELP = "Enter: next. b: back. c: check. n: notes on or off. q: quit."
+
+
+def by_lines(
+    play: Play, stdin: TextIO = sys.stdin, proofs: Proofs | None = None
+) -> None:
+    """Give the talk in lines: each line that is read is one key."""
+    show = Show(play, print_hunk, lambda: (screen.WIDE, 10**6), proofs)
+    show.proofs.place = play.key
+    say(HELP)
+    try:
+        while True:
+            print_place(show)
+            key = read_key(stdin)
+            while key in ("c", "n"):
+                show.with_notes ^= key == "n"
+                if key == "c":
+                    print_proof(show)
+                key = read_key(stdin)
+            if key == "q" or (play.over and key == "enter"):
+                return
+            show.obey(key)
+            show.save()
+    finally:
+        show.proofs.end()
+        if work.folder().is_dir():
+            play.keep()
+
+
+def read_key(stdin: TextIO) -> str:
+    """Return the key that a line stands for; the end of all lines quits."""
+    line = stdin.readline()
+    if not line:
+        return "q"
+    return line.strip().lower()[:1] or "enter"
+
+
+def print_place(show: Show) -> None:
+    """Print where the talk is."""
+    if show.edited:
+        for line in question(show.edited, screen.WIDE):
+            say(line.plain)
+        return
+    say("")
+    say(head(show.play), "bold")
+    if show.with_notes and note_of(show.play):
+        say(f"Note: {note_of(show.play)}")
+    print_hunk(rows(show.play, 10**6))
+    say(clock_line(show.play))
+
+
+def print_hunk(lines: list[Text]) -> None:
+    """Print lines of code as they are."""
+    for line in lines:
+        screen.console().print(line, soft_wrap=True)
+
+
+def print_proof(show: Show) -> None:
+    """Prove the hunk here and now: its check, then its price."""
+    proofs = show.proofs
+    proofs.place = show.play.key
+    proofs.check()
+    note = show.play.current
+    if note and not show.play.over:
+        proofs.start("price", note, present.expected(show.play.known))
+    for errand in proofs.errands.values():
+        errand.thread.join()
+    proofs.take()
+    print_hunk([proofs.check_line(), proofs.price_line()])
+
+
+# The second terminal
+
+
+class Notes:
+    """The speaker's notes: follows what the presenter keeps in work/."""
+
+    def __init__(self, minutes: float) -> None:
+        self.minutes = minutes
+        self.play = Play(present.checked(work.progress()), minutes)
+
+    def refresh(self) -> None:
+        """Read where the talk is; keep the last place if it cannot be."""
+        try:
+            path = work.folder() / work.STATE
+            if path.stat().st_size:  # It may just be written.
+                known = present.checked(work.progress())
+                self.play = Play(known, self.minutes)
+        except (OSError, WorkshopError):
+            pass
+
+    def lines(self, width: int) -> list[str]:
+        """Return all that a speaker wants to know now."""
+        play, total = self.play, 60 * self.minutes
+        left = max(0.0, total - play.spent())
+        told = [
+            head(play),
+            "",
+            *(textwrap.wrap(note_of(play), width) or ["(no note)"]),
+            "",
+            f"Next: {self.coming()}",
+            "",
+            f"{clock(play.spent())} of {clock(total)}, {clock(left)} left:"
+            f" {play.pace()}",
+        ]
+        return [
+            spelled(x) for t in told for x in textwrap.wrap(t, width) or [""]
+        ]
+
+    def coming(self) -> str:
+        """Return the next hunk with its note, or the next step."""
+        play, note = self.play, self.play.following
+        if play.over:
+            return "nothing"
+        if note:
+            return f"{title(note)}. {note.note}"
+        at = all_steps().index(play.step) + 1
+        if at == len(all_steps()):
+            return "the end"
+        following = find(all_steps()[at].number)
+        return f"step {following.number}, {following.data.get('sentence', '')}"
+
+
+def notes_on_screen(minutes: float) -> None:
+    """Show the notes on the whole terminal until q."""
+    notes, drawn = Notes(minutes), None
+    with keys.full_screen() as keyboard:
+        while True:
+            width, height = size()
+            lines = notes.lines(width)[: height - 1]
+            lines += [""] * (height - 1 - len(lines)) + ["q quit"]
+            if lines != drawn:
+                drawn = lines
+                paint([Text(line) for line in lines])
+            if keyboard.read(TICK) == "q":
+                return
+            notes.refresh()
+
+
+def notes_by_lines(minutes: float) -> None:
+    """Print the notes each time the talk goes on, until Ctrl-C."""
+    notes, told = Notes(minutes), None
+    while True:
+        if notes.play.key != told:
+            told = notes.play.key
+            for line in notes.lines(screen.WIDE):
+                say(line)
+            say("")
+            if notes.play.over:
+                return
+        time.sleep(TICK)
+        notes.refresh()
+
+
+# The verb
+
+
+def run(number: str | None, minutes: float, plain: bool) -> int:
+    """Give the talk; say what was kept and how to go on."""
+    kept = work.back_up("present")
+    play = present.opened(number, minutes)
+    try:
+        if plain or not keys.usable():
+            by_lines(play)
+        else:
+            on_screen(play)
+    finally:
+        farewell(play, kept)
+    return PASS
+
+
+def farewell(play: Play, kept: Path | None) -> None:
+    """Say where the talk is left, and where the old work/ is."""
+    if play.over:
+        say(f"The end, after {clock(play.spent())}.")
+    else:
+        say(f"Left at: {head(play)}. `{START} present` goes on.")
+    if kept:
+        name = work.folder().name
+        say(f"{name}/ as it was before: `{START} undo` brings it back.")
+
+
+def undo_last() -> int:
+    """Undo the last hunk of the talk, without its screen."""
+    play = Play(present.checked(work.progress()))
+    if play.edited():
+        raise WorkshopError(
+            f"{work.folder().name}/ is not as the presenter left it:"
+            f" `{START} present` asks what to do."
+        )
+    note = play.current
+    work.back_up("present")
+    if not play.back():
+        raise WorkshopError("No hunk was applied yet: there is none to undo.")
+    say(f"Undone: {title(note)}." if note else "Undone: the step's beginning.")
+    say(f"Now at: {head(play)}. `{START} undo` takes that back.")
+    return PASS
+
+
+def show_notes(minutes: float, plain: bool) -> int:
+    """Show the speaker's notes beside the talk."""
+    if plain or not keys.usable():
+        notes_by_lines(minutes)
+    else:
+        notes_on_screen(minutes)
+    return PASS

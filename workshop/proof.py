@@ -1,0 +1,242 @@
+"""Prove a hunk beside the screen: its promise, its count, its price.
+
+Knows: what steps.toml says of a hunk, tests, exact counts, one process each.
+Does not know: screens; when a proof is asked for.
+
+    python -m workshop.proof      an order on stdin, a verdict as its last line
+
+A proof looks at a copy of the files, so that work/ may change meanwhile. It
+runs in a process of its own, which is ended with all that it has started
+when nobody wants it any more, or when its time is over.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any, Literal
+
+from workshop import course, diffs, serving
+from workshop.course import Note
+from workshop.errors import WorkshopError
+from workshop.present import Files, notes
+from workshop.steps import ROOT, Step, all_steps, find
+
+PATIENCE = 20.0  # seconds for one proof
+PAUSE = 0.3  # seconds that a place must last before it is priced
+KINDS = {
+    "bytecodes": "bytecodes",
+    "python_calls": "Python calls",
+    "c_calls": "C calls",
+    "writes": "writes",
+    "tasks": "tasks",
+}
+
+Kind = Literal["check", "price"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out: PASS, FAIL or SKIP, a sentence, exact counts."""
+
+    word: str
+    text: str
+    counts: dict[str, float] | None = None
+
+
+# In a process of its own
+
+
+def promise(step: Step, name: str) -> str | None:
+    """Return where pytest finds a promise: of this step, or of another."""
+    for one in [step, *reversed(all_steps())]:
+        for path in sorted(one.folder.glob("test_*.py")):
+            if f"def {name}(" in path.read_text("utf-8"):
+                return f"{path}::{name}"
+    return None
+
+
+def behaves(step: Step, name: str, folder: Path) -> Verdict:
+    """Run the promise that a hunk is needed for."""
+    from workshop import checking
+
+    where = promise(step, name)
+    if where is None:
+        return Verdict("SKIP", f"no promise is called {name!r}")
+    words = [where, f"--target={folder}", f"--through={step.number}"]
+    outcomes = list(checking.reported(words))
+    broken = [one for one in outcomes if one.word == "broken"]
+    if broken:
+        reason = (broken[0].reason.strip() or "it is broken").splitlines()[0]
+        return Verdict("FAIL", reason)
+    kept = any(one.word == "kept" for one in outcomes)
+    return Verdict("PASS" if kept else "SKIP", said(name))
+
+
+def counts(step: Step, name: str, folder: Path) -> dict[str, float]:
+    """Return what a request costs exactly: "hello", "browser"..."""
+    from workshop.bench import workloads
+    from workshop.bench.counts import count
+
+    for arm in workloads.arms(folder, step.number):
+        if arm.case.name == name:
+            found, _ = count(folder, arm.case, arm.program, arm.env)
+            return asdict(found)
+    raise WorkshopError(f"no request is called {name!r}")
+
+
+def priced(step: Step, folder: Path) -> Verdict:
+    """Say what a hello costs, if it is answered."""
+    try:
+        found = counts(step, "hello", folder)
+    except WorkshopError:
+        return Verdict("SKIP", "a hello is not answered yet")
+    text = ", ".join(f"{found[k]:g} {KINDS[k]}" for k in list(KINDS)[:3])
+    return Verdict("PASS", f"{text} a hello", found)
+
+
+def counted(step: Step, note: Note, folder: Path) -> Verdict:
+    """Say how a count changes when this one hunk is undone."""
+    name, _, kind = note.by.rpartition(".")
+    now = counts(step, name, folder)[kind]
+    lines = diffs.content(folder / note.hunk.path)
+    course.write(folder, note.hunk.path, without(lines, note))
+    try:
+        before = f"{counts(step, name, folder)[kind]:g}"
+    except WorkshopError:
+        before = "no answer"
+    word = "FAIL" if before == f"{now:g}" else "PASS"
+    text = f"{now:g} {KINDS.get(kind, kind)} for {name}, without it {before}"
+    return Verdict(word, text)
+
+
+def without(lines: list[str] | None, note: Note) -> list[str] | None:
+    """Return a file without one hunk, where its new lines stand."""
+    new, found = note.hunk.new, lines or []
+    if found == new and not note.hunk.old:
+        return None
+    for at in sorted(
+        range(len(found) - len(new) + 1),
+        key=lambda at: abs(at - note.hunk.new_start),
+    ):
+        if found[at : at + len(new)] == new:
+            return found[:at] + note.hunk.old + found[at + len(new) :]
+    raise WorkshopError("its lines are not there")
+
+
+def proved(kind: Kind, step: Step, number: int, folder: Path) -> Verdict:
+    """Return the verdict on one hunk."""
+    if kind == "price":
+        return priced(step, folder)
+    note = next(n for n in notes(step) if n.hunk.number == number)
+    try:
+        if note.shows == "behaviour":
+            return behaves(step, note.by, folder)
+        return counted(step, note, folder)
+    except WorkshopError as error:
+        return Verdict("FAIL", str(error))
+
+
+def said(name: str) -> str:
+    """Return a promise as `check` says it."""
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def main() -> None:
+    """Prove in this process, for an errand in another one."""
+    order = json.load(sys.stdin)
+    step, folder = find(order["step"]), Path(order["folder"])
+    verdict = proved(order["kind"], step, order["hunk"], folder)
+    print()  # The last line is ours, whatever the code has printed.
+    print(json.dumps(asdict(verdict)))
+
+
+# Beside the screen
+
+
+@contextlib.contextmanager
+def copied(files: Files) -> Iterator[Path]:
+    """Write files to a folder of their own, until the end."""
+    made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with made as name:
+        folder = Path(name).resolve() / "work"
+        folder.mkdir()
+        for path, lines in files.items():
+            course.write(folder, path, lines)
+        yield folder
+
+
+class Errand:
+    """One proof that is under way; `verdict` is None until it is known."""
+
+    def __init__(
+        self, kind: Kind, step: Step, number: int, files: Files
+    ) -> None:
+        self.order: dict[str, Any] = {
+            "kind": kind,
+            "step": step.number,
+            "hunk": number,
+        }
+        self.files = files
+        self.pause = PAUSE if kind == "price" else 0.0
+        self.verdict: Verdict | None = None
+        self.process: subprocess.Popen[str] | None = None
+        self.lock, self.unwanted = Lock(), Event()
+        self.thread = Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        """Prove it; whatever goes wrong is a verdict, too."""
+        if self.unwanted.wait(self.pause):
+            return
+        with copied(self.files) as folder:
+            try:
+                self.verdict = self.prove(folder)
+            except subprocess.TimeoutExpired:
+                text = f"no end within {PATIENCE:g} seconds"
+                self.verdict = Verdict("FAIL", text)
+            except Exception as error:  # Nobody else hears of it.
+                text = f"it could not be tried ({type(error).__name__})"
+                self.verdict = Verdict("SKIP", text)
+
+    def prove(self, folder: Path) -> Verdict | None:
+        """Return what a process of its own says."""
+        with self.lock:
+            if self.unwanted.is_set():
+                return None
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "workshop.proof"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="utf-8",
+                errors="replace",
+                **serving.apart(),
+            )
+        order = json.dumps({**self.order, "folder": str(folder)})
+        try:
+            out, _ = self.process.communicate(order, PATIENCE)
+        finally:
+            serving.end(self.process)
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe:
+                    pipe.close()
+        return Verdict(**json.loads(out.splitlines()[-1]))
+
+    def end(self) -> None:
+        """End it with all that it has started."""
+        self.unwanted.set()
+        with self.lock:
+            if self.process and self.process.poll() is None:
+                serving.end(self.process)
+        self.thread.join(serving.GRACE)
+
+
+if __name__ == "__main__":
+    main()
