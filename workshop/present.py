@@ -11,7 +11,6 @@ place. A step begins with its card, before its first hunk.
 import contextlib
 import functools
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ from workshop.steps import Step, all_steps, find
 from workshop.work import Progress
 
 Files = dict[str, list[str]]  # the lines of each file of the code
-CARD = 3.0  # a step's card lasts as long as a hunk of nine lines
 
 
 # What is told
@@ -37,7 +35,7 @@ def notes(step: Step) -> list[Note]:
     told = course.notes(step)
     numbers = {note.hunk.number for note in told}
     rest = [
-        Note(hunk, "", "behaviour", "")
+        Note(hunk, "", "words", "")
         for number, hunk in course.hunks(step).items()
         if number not in numbers
     ]
@@ -98,26 +96,24 @@ def known_paths() -> frozenset[str]:
 def plan(minutes: float) -> dict[tuple[str, int], tuple[float, float]]:
     """Return from when to when each card (0) and hunk is told, in seconds.
 
-    The minutes of the steps are scaled. Within a step a hunk's share grows
-    with the square root of its lines: a new room takes longer than a changed
-    line, but nobody reads it aloud.
+    The minutes of the steps are scaled. A card has no time of its own: it is
+    shown until its first hunk, and with that hunk's time.
     """
     told = sum(step.data.get("minutes", 1) for step in all_steps())
     found: dict[tuple[str, int], tuple[float, float]] = {}
     at = 0.0
     for step in all_steps():
         share = 60 * minutes * step.data.get("minutes", 1) / told
-        weights = {0: CARD} | {
-            note.hunk.number: math.sqrt(len(note.hunk.changes))
-            for note in notes(step)
-        }
-        unit = share / sum(weights.values())
+        numbers = [note.hunk.number for note in notes(step)]
+        known = course.seconds(step)
+        unit = share / (sum(known.values()) or 1)
         edges = itertools.accumulate(
-            (weight * unit for weight in weights.values()), initial=at
+            (known[number] * unit for number in numbers), initial=at
         )
         pairs = itertools.pairwise(edges)
-        for number, pair in zip(weights, pairs, strict=True):
+        for number, pair in zip(numbers, pairs, strict=True):
             found[step.number, number] = pair
+        found[step.number, 0] = found[step.number, numbers[0]]
         at += share
     return found
 

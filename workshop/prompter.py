@@ -4,6 +4,7 @@ Knows: what is on the screen, what each key does.
 Does not know: how a hunk is applied, how it is proved, how keys are read.
 """
 
+import codecs
 import functools
 import sys
 import textwrap
@@ -20,9 +21,9 @@ from rich.text import Text
 from workshop import keys, present, screen, work
 from workshop.course import Note
 from workshop.diffs import Line
-from workshop.errors import PASS, WorkshopError
+from workshop.errors import ENVIRONMENT, PASS, WorkshopError
 from workshop.present import Play, clock
-from workshop.proof import Errand, Verdict, said
+from workshop.proof import Errand, Kind, Verdict, said
 from workshop.screen import say
 from workshop.steps import all_steps, find
 from workshop.verbs import START
@@ -33,6 +34,7 @@ NOTE_LINES = 5  # of a note; the second terminal has room for all of it
 SIGNS = {"+": "green", "-": "red", " ": ""}
 KEYS = "Enter next  b back  space/up/down scroll  c check  n notes  q quit"
 ASKED = "Enter: from the presenter's own state   q: leave it as it is"
+GUTTER = 5  # columns before the code
 THEME = "ansi_dark"  # the terminal's own colours
 
 Paint = Callable[[list[Text]], None]
@@ -49,7 +51,8 @@ def head(play: Play) -> str:
     if play.over:
         return "The end: all steps are told"
     if note is None:
-        return f"{name}: {step.data.get('minutes', 1)} of the ten minutes"
+        count = len(present.notes(step))
+        return f"{name}, {count} {'hunk' if count == 1 else 'hunks'} to come"
     count, total = len(play.known.hunks), len(present.notes(step))
     return f"{name}, hunk {count} of {total}: {title(note)}"
 
@@ -79,16 +82,12 @@ def card(play: Play) -> list[str]:
     at = all_steps().index(step)
     lines = came_along(all_steps()[at - 1].number) if at else []
     told = [f"  {title(note)}" for note in present.notes(step)]
-    return [*lines, f"To come, in {len(told)} hunks:", *told]
+    return [*lines, *told]
 
 
 def came_along(number: str) -> list[str]:
     """Name what came with the end of a step and was not shown."""
-    names = [
-        Path(path).stem
-        for path in present.named(number)
-        if "_" not in Path(path).stem.partition("asgi")[2]
-    ]
+    names = [Path(path).stem for path in present.named(number)]
     if not names:
         return []
     told = f"With step {number} came along, only named: {', '.join(names)}."
@@ -103,21 +102,22 @@ def rows(play: Play, width: int) -> list[Text]:
         return [Text(spelled(line)) for lines in wrapped for line in lines]
     lines = list(present.lines_of(play, note))
     coloured = highlighted(tuple(line.text for _, line in lines))
-    found = []
-    for (number, line), text in zip(lines, coloured, strict=True):
-        gutter = f"{number or '':>4}"
-        found += [
-            Text(gutter if first else " " * 4, "dim")
-            .append(line.kind + " ", SIGNS[line.kind])
-            .append_text(part if line.kind != "-" else gone(line, part))
-            for first, part in pieces(text, width - 6)
-        ]
-    return found
+    return [
+        gutter(number if first else 0, line).append_text(part)
+        for (number, line), text in zip(lines, coloured, strict=True)
+        for first, part in pieces(faded(line, text), width - GUTTER)
+    ]
 
 
-def gone(line: Line, part: Text) -> Text:
-    """Return code that went: in one colour."""
-    return Text(part.plain, SIGNS[line.kind])
+def gutter(number: int, line: Line) -> Text:
+    """Return what stands before a line of code: its number, + or -."""
+    digits = Text().append(f"{number or '':>{GUTTER - 2}}", "dim")
+    return digits.append(line.kind + " ", SIGNS[line.kind])
+
+
+def faded(line: Line, text: Text) -> Text:
+    """Return code that went in one colour."""
+    return Text(text.plain, SIGNS["-"]) if line.kind == "-" else text
 
 
 def pieces(text: Text, width: int) -> Iterable[tuple[bool, Text]]:
@@ -130,6 +130,8 @@ def pieces(text: Text, width: int) -> Iterable[tuple[bool, Text]]:
 def highlighted(lines: tuple[str, ...]) -> list[Text]:
     """Return lines of Python, coloured."""
     source = spelled("\n".join(lines))
+    if screen.console().no_color:
+        return [Text(line) for line in source.split("\n")]
     text = Syntax("", "python", theme=THEME).highlight(source)
     found = text.split("\n", allow_blank=True)[: len(lines)]
     return found + [Text("")] * (len(lines) - len(found))
@@ -139,8 +141,8 @@ def spelled(text: str) -> str:
     """Return a text in letters that the screen can write."""
     if screen.console().encoding.startswith("utf"):
         return text
-    plain = text.translate(screen.PLAIN)
-    return plain.encode("ascii", "replace").decode()
+    codecs.register_error("workshop.spell", screen.spell)
+    return text.encode("ascii", "workshop.spell").decode()
 
 
 def verdict_line(name: str, verdict: Verdict | None, else_: str) -> Text:
@@ -173,7 +175,7 @@ class Proofs:
 
     play: Play
     prices: dict[object, Verdict] = field(default_factory=dict)
-    errands: dict[str, Errand] = field(default_factory=dict)
+    errands: dict[Kind, Errand] = field(default_factory=dict)
     place: object = None
 
     def follow(self) -> None:
@@ -186,13 +188,12 @@ class Proofs:
         if note and self.place not in self.prices:
             self.start("price", note, present.expected(self.play.known))
 
-    def start(self, kind: str, note: Note, files: present.Files) -> None:
+    def start(self, kind: Kind, note: Note, files: present.Files) -> None:
         """Send for a proof, and end one of its kind that is under way."""
         if kind in self.errands:
             self.errands.pop(kind).end()
-        known = "check" if kind == "check" else "price"
-        number = note.hunk.number
-        self.errands[kind] = Errand(known, self.play.step, number, files)  # type: ignore[arg-type]
+        step, number = self.play.step, note.hunk.number
+        self.errands[kind] = Errand(kind, step, number, files)
 
     def take(self) -> None:
         """Keep a price that has come."""
@@ -214,8 +215,10 @@ class Proofs:
     def check_line(self) -> Text:
         """Say what proves this hunk, or what came out."""
         note = self.play.current
-        if note is None or self.play.over or not note.by:
-            return Text("check  nothing to check here")
+        if note is None or self.play.over:
+            return Text("check  of a hunk: after the first one")
+        if not note.by:
+            return Text("check  none: only words change here")
         if note.shows == "time":
             return Text(f"check  it was measured: {note.by}")
         errand = self.errands.get("check")
@@ -605,15 +608,21 @@ def notes_by_lines(minutes: float) -> None:
 # The verb
 
 
-def run(number: str | None, minutes: float, plain: bool) -> int:
+def run(number: str | None, minutes: float) -> int:
     """Give the talk; say what was kept and how to go on."""
     kept = work.back_up("present")
     play = present.opened(number, minutes)
     try:
-        if plain or not keys.usable():
-            by_lines(play)
-        else:
+        if keys.usable():
             on_screen(play)
+        else:
+            by_lines(play)
+    except OSError as error:
+        raise WorkshopError(
+            f"{work.folder().name}/ cannot be written ({error}): correct"
+            " that, then give the command again.",
+            ENVIRONMENT,
+        ) from error
     finally:
         farewell(play, kept)
     return PASS
@@ -647,10 +656,10 @@ def undo_last() -> int:
     return PASS
 
 
-def show_notes(minutes: float, plain: bool) -> int:
+def show_notes(minutes: float) -> int:
     """Show the speaker's notes beside the talk."""
-    if plain or not keys.usable():
-        notes_by_lines(minutes)
-    else:
+    if keys.usable():
         notes_on_screen(minutes)
+    else:
+        notes_by_lines(minutes)
     return PASS

@@ -53,9 +53,10 @@ class Verdict:
 
 
 def promise(step: Step, name: str) -> str | None:
-    """Return where pytest finds a promise: of this step, or of another."""
-    for one in [step, *reversed(all_steps())]:
-        for path in sorted(one.folder.glob("test_*.py")):
+    """Return where pytest finds a promise: here, before, or in tests/."""
+    folders = [one.folder for one in reversed(all_steps())]
+    for folder in [step.folder, *folders, ROOT / "tests"]:
+        for path in sorted(folder.rglob("test_*.py")):
             if f"def {name}(" in path.read_text("utf-8"):
                 return f"{path}::{name}"
     return None
@@ -96,8 +97,17 @@ def priced(step: Step, folder: Path) -> Verdict:
         found = counts(step, "hello", folder)
     except WorkshopError:
         return Verdict("SKIP", "a hello is not answered yet")
-    text = ", ".join(f"{found[k]:g} {KINDS[k]}" for k in list(KINDS)[:3])
+    text = ", ".join(amount(found[k], KINDS[k]) for k in list(KINDS)[:3])
     return Verdict("PASS", f"{text} a hello", found)
+
+
+def amount(number: float, words: str) -> str:
+    """Return how many there are of something.
+
+    >>> amount(1, "Python calls"), amount(0, "C calls")
+    ('1 Python call', '0 C calls')
+    """
+    return f"{number:g} {words.removesuffix('s') if number == 1 else words}"
 
 
 def counted(step: Step, note: Note, folder: Path) -> Verdict:
@@ -111,7 +121,7 @@ def counted(step: Step, note: Note, folder: Path) -> Verdict:
     except WorkshopError:
         before = "no answer"
     word = "FAIL" if before == f"{now:g}" else "PASS"
-    text = f"{now:g} {KINDS.get(kind, kind)} for {name}, without it {before}"
+    text = f"{amount(now, KINDS[kind])} for {name}, without it {before}"
     return Verdict(word, text)
 
 

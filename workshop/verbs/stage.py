@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from workshop.errors import WorkshopError
-from workshop.verbs import verb
+from workshop import screen
+from workshop.errors import PASS, WorkshopError
+from workshop.screen import say
+from workshop.verbs import START, verb
 
 
 @verb(
@@ -34,16 +36,13 @@ def present(
         bool,
         typer.Option("--notes", help="Show the notes, beside the talk."),
     ] = False,
-    plain: Annotated[
-        bool,
-        typer.Option("--plain", help="Line by line: one line is one key."),
-    ] = False,
 ) -> int:
     """Tell the steps on stage: each Enter applies the next hunk to work/.
 
     Each hunk has its note, its check and its price; a clock says whether
     you are ahead of the plan. work/ is backed up first, and the talk goes
-    on where it was left.
+    on where it was left. Where there is no terminal, or with --plain, each
+    line that is read is one key.
     """
     from workshop import prompter
 
@@ -54,5 +53,62 @@ def present(
     if back:
         return prompter.undo_last()
     if notes:
-        return prompter.show_notes(minutes, plain)
-    return prompter.run(number, minutes, plain)
+        return prompter.show_notes(minutes)
+    return prompter.run(number, minutes)
+
+
+@verb(
+    "schedule",
+    "schedule",
+    "schedule --minutes 180 --start 14:00",
+    "schedule --minutes 60 --steps 01,02,03",
+    "schedule --markdown",
+)
+def schedule(
+    minutes: Annotated[
+        int, typer.Option(help="All the time there is, with breaks.")
+    ] = 90,
+    start: Annotated[str, typer.Option(help="When it begins.")] = "10:00",
+    steps: Annotated[
+        str | None, typer.Option(help="Only these steps: 01,02,03.")
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="To paste it somewhere.")
+    ] = False,
+) -> int:
+    """Lay out a workshop: what begins when, and what to leave out if late.
+
+    A break of ten minutes comes after at most fifty.
+    """
+    from workshop import schedule
+
+    begin = schedule.time_of(start)
+    parts = schedule.sheet(schedule.steps_of(steps), minutes)
+    show = printed if markdown else listed
+    show(["at", "min", "what", "command"], schedule.rows(parts, begin))
+    say("")
+    say("If it gets late, leave out from the top:")
+    if markdown:
+        say("")
+    heads = ["leave out", "saves", "in all", "they type instead"]
+    show(heads, schedule.saved(parts))
+    say("")
+    say(f"Commands follow `{START}`, on each attendee's machine or on yours.")
+    return PASS
+
+
+def listed(heads: list[str], body: list[tuple[str, ...]]) -> None:
+    """Show a table on the screen."""
+    figures = {"min": ">min", "saves": ">saves", "in all": ">in all"}
+    made = screen.table(*(figures.get(head, head) for head in heads))
+    for row in body:
+        made.add_row(*row)
+    screen.console().print(made)
+
+
+def printed(heads: list[str], body: list[tuple[str, ...]]) -> None:
+    """Show a table in Markdown."""
+    from workshop import schedule
+
+    for line in schedule.markdown(heads, body).splitlines():
+        screen.console().print(line, soft_wrap=True, markup=False)
