@@ -224,7 +224,7 @@ class Proofs:
         errand = self.errands.get("check")
         about = said(note.by)
         if note.shows == "count":
-            about = f"without it, {about} is another count"
+            about = "what it costs without this hunk"
         if errand is None:
             return verdict_line("check", None, f"c tries it: {about}")
         verdict = errand.verdict
@@ -268,6 +268,7 @@ class Show:
         self.proofs = proofs or Proofs(play)
         self.with_notes = True
         self.top = 0  # the first row of the code that is shown
+        play.reread()
         self.edited = play.edited()
         self.drawn: list[str] = []
 
@@ -328,8 +329,10 @@ class Show:
 
     def take_over(self) -> None:
         """Go on from the presenter's own state; what was there is kept."""
-        work.back_up("present")
-        self.play.write()
+        self.play.reread()
+        if self.play.edited():
+            work.back_up("present")
+            self.play.write()
         self.edited, self.top = [], 0
 
     def scroll(self, lines: int) -> None:
@@ -455,9 +458,10 @@ HELP = "Enter: next. b: back. c: check. n: notes on or off. q: quit."
 
 
 def by_lines(
-    play: Play, stdin: TextIO = sys.stdin, proofs: Proofs | None = None
+    play: Play, stdin: TextIO | None = None, proofs: Proofs | None = None
 ) -> None:
     """Give the talk in lines: each line that is read is one key."""
+    stdin = stdin or sys.stdin
     show = Show(play, print_hunk, lambda: (screen.WIDE, 10**6), proofs)
     show.proofs.place = play.key
     say(HELP)
@@ -610,8 +614,9 @@ def notes_by_lines(minutes: float) -> None:
 
 def run(number: str | None, minutes: float) -> int:
     """Give the talk; say what was kept and how to go on."""
+    chosen = find(number).number if number else None
     kept = work.back_up("present")
-    play = present.opened(number, minutes)
+    play = present.opened(chosen, minutes)
     try:
         if keys.usable():
             on_screen(play)
