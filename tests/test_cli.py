@@ -44,6 +44,8 @@ VERBS = [
     ["solve"],
     ["undo"],
     ["status"],
+    ["present"],
+    ["schedule"],
 ]
 
 
