@@ -26,6 +26,7 @@ from workshop.present import opened, plan
 from workshop.prompter import Proofs, Show
 from workshop.proof import Errand, Verdict
 from workshop.steps import ROOT, all_steps, find
+from workshop.verbs import stage
 
 TERMINAL = pytest.mark.skipif(
     os.name != "posix", reason="needs a pseudo-terminal"
@@ -661,7 +662,7 @@ def test_present_backs_work_up_and_tells_how_to_undo(folder):
     (kept,) = work.backups().iterdir()
     assert (kept / "pico.py").read_text("utf-8") == "mine = 1\n"
     assert "python3 start.py undo" in done.stdout
-    assert "`python3 start.py present` goes on" in done.stdout
+    assert "`python3 start.py present` goes on there." in done.stdout
     assert code(folder) == code(find("01").folder)
 
 
@@ -693,10 +694,8 @@ def test_present_back_does_not_touch_an_edited_work(folder):
 
 
 def test_present_does_one_thing_at_a_time():
-    done = run("02", "--back")
-
-    assert done.returncode == 2
-    assert "give one of them" in done.stderr
+    with pytest.raises(WorkshopError, match="give one of them"):
+        stage.present("02", back=True)
 
 
 # In a pseudo-terminal
@@ -817,11 +816,8 @@ def test_whole_talk_from_01_to_05_in_a_pseudo_terminal(folder):
 
 
 @TERMINAL
-@pytest.mark.parametrize(
-    "number, status",
-    [("SIGTERM", INTERRUPTED), ("SIGINT", INTERRUPTED), ("SIGHUP", 130)],
-)
-def test_signal_gives_the_terminal_back_and_keeps_the_place(number, status):
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_signal_gives_the_terminal_back_and_keeps_the_place(number):
     with Terminal("02") as terminal:
         terminal.wait_for("02 Routing, 7 hunks")
         terminal.press("\r")
@@ -829,7 +825,7 @@ def test_signal_gives_the_terminal_back_and_keeps_the_place(number, status):
         terminal.process.send_signal(getattr(signal, number))
         found, last = terminal.ended()
 
-    assert found == status
+    assert found == INTERRUPTED
     assert "Interrupted" in last and "Traceback" not in last
     assert work.progress().hunks == order("02")[:1]
 
@@ -845,7 +841,8 @@ def test_error_gives_the_terminal_back_and_is_one_sentence(folder):
 
     assert status == ENVIRONMENT
     assert "Traceback" not in last
-    assert "cannot be written" in last.replace("\r\n", " ")
+    said = last.replace("\r\n", " ")
+    assert re.search(r"cannot be (read or )?written", said)
 
 
 @TERMINAL

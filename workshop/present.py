@@ -63,15 +63,21 @@ def expected(known: Progress) -> Files:
     """Return the code that work/ holds at this place of the talk."""
     step = find(known.step)
     old = course.before(step)
-    files = contents(old.folder) if old else {}
+    files = dict(solution(old.number)) if old else {}
     for path, lines in course.applied(step, set(known.hunks)).items():
         files.pop(path, None)
         if lines is not None:
             files[path] = lines
     if finished(known):
-        whole = contents(step.folder)
+        whole = solution(step.number)
         files |= {path: whole[path] for path in named(step.number)}
     return files
+
+
+@functools.cache
+def solution(number: str) -> Files:
+    """Return the code of a step."""
+    return contents(find(number).folder)
 
 
 def contents(folder: Path) -> Files:

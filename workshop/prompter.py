@@ -271,6 +271,7 @@ class Show:
         play.reread()
         self.edited = play.edited()
         self.drawn: list[str] = []
+        self.laid: tuple[object, list[Text]] = None, []
 
     def run(self, keyboard: keys.Keys) -> None:
         """Draw and obey until it is quit; end all, keep the place."""
@@ -337,7 +338,7 @@ class Show:
 
     def scroll(self, lines: int) -> None:
         """Move the code; its end stays on the screen."""
-        most = len(rows(self.play, self.size()[0])) - self.room()
+        most = len(self.rows(self.size()[0])) - self.room()
         self.top = max(0, min(self.top + lines, most))
 
     # Drawing
@@ -358,13 +359,20 @@ class Show:
         if self.edited:
             body = question(self.edited, width)
         else:
-            body = rows(self.play, width)[self.top :]
+            body = self.rows(width)[self.top :]
         room = max(1, height - len(above) - len(below))
         body = [*body[:room], *[Text("")] * (room - len(body))]
-        whole = [*above, *body, *below]
+        whole = [line.copy() for line in (*above, *body, *below)]
         for line in whole:
             line.truncate(width)
         return whole[:height]
+
+    def rows(self, width: int) -> list[Text]:
+        """Return the lines of code or of a card, laid out once."""
+        place = self.play.key, width
+        if self.laid[0] != place:
+            self.laid = place, rows(self.play, width)
+        return self.laid[1]
 
     def above(self, width: int) -> list[Text]:
         """Return the header and the note."""
@@ -392,7 +400,7 @@ class Show:
 
     def rule(self, width: int) -> str:
         """Return the line below the code, which says what is hidden."""
-        total, room = len(rows(self.play, width)), self.room()
+        total, room = len(self.rows(width)), self.room()
         if total <= room or self.edited:
             return "-" * width
         last = min(self.top + room, total)
@@ -638,7 +646,8 @@ def farewell(play: Play, kept: Path | None) -> None:
     if play.over:
         say(f"The end, after {clock(play.spent())}.")
     else:
-        say(f"Left at: {head(play)}. `{START} present` goes on.")
+        say(f"Left at: {head(play)}.")
+        say(f"`{START} present` goes on there.")
     if kept:
         name = work.folder().name
         say(f"{name}/ as it was before: `{START} undo` brings it back.")
@@ -657,7 +666,8 @@ def undo_last() -> int:
     if not play.back():
         raise WorkshopError("No hunk was applied yet: there is none to undo.")
     say(f"Undone: {title(note)}." if note else "Undone: the step's beginning.")
-    say(f"Now at: {head(play)}. `{START} undo` takes that back.")
+    say(f"Now at: {head(play)}.")
+    say(f"`{START} undo` takes that back.")
     return PASS
 
 
