@@ -145,6 +145,18 @@ def test_extensions_that_are_only_named_come_with_the_end_of_their_step(
     assert "forms" in "\n".join(prompter.card(play))
 
 
+def test_step_that_a_learner_has_finished_is_not_an_edited_one(folder):
+    for path, lines in present.solution("04").items():
+        course.write(folder, path, lines)
+    work.keep(work.Progress("04", ["04"], order("04")))
+
+    play = opened(None, 10)
+
+    assert play.edited() == []
+    play.forward()
+    assert play.key == ("05", (), False)
+
+
 def test_back_undoes_one_hunk_after_the_other(folder):
     play = opened("04", 10)
     seen = []
