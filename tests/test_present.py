@@ -13,12 +13,14 @@ import pytest
 
 from workshop import (
     course,
+    cues,
     diffs,
     keys,
     present,
     prompter,
     proof,
     screen,
+    speaker,
     work,
 )
 from workshop.errors import ENVIRONMENT, INTERRUPTED, PASS, WorkshopError
@@ -103,7 +105,7 @@ def test_talk_begins_with_the_card_of_the_first_step():
     play = opened(None, 10)
 
     assert (play.step.number, play.known.hunks) == ("01", [])
-    assert prompter.head(play) == "01 Raw protocol, 1 hunk to come"
+    assert cues.head(play) == "01 Raw protocol, 1 hunk to come"
     assert code(work.folder()) == {}
     assert work.progress() == play.known
 
@@ -142,7 +144,7 @@ def test_extensions_that_are_only_named_come_with_the_end_of_their_step(
 
     assert set(code(folder)) - before == set(present.named("04"))
     assert "extensions/forms.py" in present.named("04")
-    assert "forms" in "\n".join(prompter.card(play))
+    assert "forms" in "\n".join(cues.card(play))
 
 
 def test_step_that_a_learner_has_finished_is_not_an_edited_one(folder):
@@ -323,7 +325,7 @@ def test_pace_is_said_in_words(spent, said):
     play.known.spent = spent
 
     assert play.pace() == said
-    assert said in prompter.clock_line(play)
+    assert said in cues.clock_line(play)
 
 
 def test_pace_behind_the_plan_is_said_in_words():
@@ -432,13 +434,13 @@ def test_hunk_is_coloured_where_colours_are(monkeypatch):
     play = opened("02", 10)
     play.forward()
     console = screen.console()
-    prompter.highlighted.cache_clear()
+    cues.highlighted.cache_clear()
     monkeypatch.setattr(console, "no_color", False)
-    coloured = prompter.rows(play, 80)
-    prompter.highlighted.cache_clear()
+    coloured = cues.rows(play, 80)
+    cues.highlighted.cache_clear()
     monkeypatch.setattr(console, "no_color", True)
-    plain = prompter.rows(play, 80)
-    prompter.highlighted.cache_clear()
+    plain = cues.rows(play, 80)
+    cues.highlighted.cache_clear()
 
     assert [row.plain for row in coloured] == [row.plain for row in plain]
     assert sum(len(r.spans) for r in coloured) > sum(
@@ -612,7 +614,7 @@ def test_edited_work_asks_by_lines_too(folder, capsys):
 
 def test_notes_follow_the_talk():
     play = opened("02", 10)
-    notes = prompter.Notes(10)
+    notes = speaker.Notes(10)
     first, second, *_ = course.notes(find("02"))
 
     before = " ".join(notes.lines(60))
@@ -621,14 +623,14 @@ def test_notes_follow_the_talk():
     after = " ".join(notes.lines(60))
 
     assert find("02").data["sentence"] in before
-    assert f"Next: {prompter.title(first)}" in before
+    assert f"Next: {cues.title(first)}" in before
     assert first.note in after and second.note in after
     assert "9:00 left" in after
 
 
 def test_notes_keep_the_last_place_while_the_state_is_written(folder):
     opened("02", 10)
-    notes = prompter.Notes(10)
+    notes = speaker.Notes(10)
 
     for text in ("", "step = ", 'step = "09"'):
         (folder / work.STATE).write_text(text, "utf-8")
@@ -641,11 +643,11 @@ def test_notes_name_the_next_step_and_the_end():
     play = opened("04", 10)
     for _ in order("04"):
         play.forward()
-    assert prompter.Notes(10).coming().startswith("step 05, ")
+    assert speaker.Notes(10).coming().startswith("step 05, ")
 
     while not play.over:
         play.forward()
-    assert prompter.Notes(10).coming() == "nothing"
+    assert speaker.Notes(10).coming() == "nothing"
 
 
 # The verb

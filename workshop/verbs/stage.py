@@ -44,7 +44,7 @@ def present(
     on where it was left. Where there is no terminal, or with --plain, each
     line that is read is one key.
     """
-    from workshop import prompter
+    from workshop import prompter, speaker
 
     if sum((back, notes, number is not None)) > 1:
         raise WorkshopError(
@@ -53,7 +53,7 @@ def present(
     if back:
         return prompter.undo_last()
     if notes:
-        return prompter.show_notes(minutes)
+        return speaker.show_notes(minutes)
     return prompter.run(number, minutes)
 
 
