@@ -313,12 +313,7 @@ def by_lines(
     try:
         while True:
             print_place(show)
-            key = read_key(stdin)
-            while key in ("c", "n"):
-                show.with_notes ^= key == "n"
-                if key == "c":
-                    print_proof(show)
-                key = read_key(stdin)
+            key = asked(show, stdin)
             if key == "q" or (play.over and key == "enter"):
                 return
             show.obey(key)
@@ -327,6 +322,15 @@ def by_lines(
         show.proofs.end()
         if work.folder().is_dir():
             play.keep()
+
+
+def asked(show: Show, stdin: TextIO) -> str:
+    """Return the next key that moves; answer those that stay here."""
+    while (key := read_key(stdin)) in ("c", "n"):
+        show.with_notes ^= key == "n"
+        if key == "c":
+            print_proof(show)
+    return key
 
 
 def read_key(stdin: TextIO) -> str:

@@ -214,6 +214,21 @@ def copied(files: Files) -> Iterator[Path]:
         yield folder
 
 
+def begun() -> "subprocess.Popen[str]":
+    """Start this module in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "workshop.proof"],
+        cwd=ROOT,
+        env={**os.environ, **QUICK},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        **serving.apart(),
+    )
+
+
 class Errand:
     """One proof that is under way; `verdict` is None until it is known."""
 
@@ -252,25 +267,13 @@ class Errand:
         with self.lock:
             if self.unwanted.is_set():
                 return None
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "workshop.proof"],
-                cwd=ROOT,
-                env={**os.environ, **QUICK},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                encoding="utf-8",
-                errors="replace",
-                **serving.apart(),
-            )
+            self.process = begun()
         order = json.dumps({**self.order, "folder": str(folder)})
-        try:
-            out, _ = self.process.communicate(order, PATIENCE)
-        finally:
-            serving.end(self.process)
-            for pipe in (self.process.stdin, self.process.stdout):
-                if pipe:
-                    pipe.close()
+        with self.process:  # Its pipes are closed at the end.
+            try:
+                out, _ = self.process.communicate(order, PATIENCE)
+            finally:
+                serving.end(self.process)
         return Verdict(**json.loads(out.splitlines()[-1]))
 
     def end(self) -> None:
