@@ -569,9 +569,21 @@ class Said:
 
     def __init__(self, verdict):
         self.verdict = verdict
+        self.thread = self
+
+    def join(self):
+        pass
 
     def end(self):
         pass
+
+
+class Instant(Proofs):
+    """Each proof is known at once."""
+
+    def start(self, kind, note, files):
+        verdict = Verdict("PASS", f"{kind} of {sorted(files)}", {})
+        self.errands[kind] = Said(verdict)
 
 
 # Line by line
@@ -597,6 +609,16 @@ def test_end_of_the_lines_is_the_end_of_the_talk():
     lines_of("", "03")
 
     assert work.progress().step == "03"
+
+
+def test_check_by_lines_waits_for_both_proofs(capsys):
+    play = opened("01", 10)
+
+    prompter.by_lines(play, io.StringIO("\nc\nq\n"), Instant(play))
+
+    out = capsys.readouterr().out
+    assert "check  PASS check of ['pico.py']\n" in out
+    assert "price  price of ['pico.py']\n" in out
 
 
 def test_edited_work_asks_by_lines_too(folder, capsys):
@@ -648,6 +670,21 @@ def test_notes_name_the_next_step_and_the_end():
     while not play.over:
         play.forward()
     assert speaker.Notes(10).coming() == "nothing"
+
+
+def test_notes_by_lines_are_told_at_each_place_once(monkeypatch, capsys):
+    play = opened("05", 10)
+    for _ in order("05"):
+        play.forward()
+    waits = [lambda: None, play.forward]
+    monkeypatch.setattr(speaker.time, "sleep", lambda _: waits.pop(0)())
+
+    speaker.notes_by_lines(10)
+
+    out = capsys.readouterr().out
+    assert out.count("05 Benchmarks, hunk 32 of 32") == 1
+    assert out.count("Next: the end") == 1
+    assert "The end: all steps are told" in out
 
 
 # The verb
