@@ -51,14 +51,24 @@ LoadOption = Annotated[
 
 
 @app.callback(invoke_without_command=True, context_settings=WITH_HELP)
-def top(context: typer.Context) -> int:
+def top(
+    context: typer.Context,
+    plain: Annotated[  # `main` has taken it from the words by now.
+        bool,
+        typer.Option(
+            "--plain",
+            help="Draw nothing: ASCII, one fact a line. After a verb, too.",
+        ),
+    ] = False,
+) -> int:
     """Build an async web framework in ten minutes, and see its price.
 
     \b
     Begin with:
-      python3 start.py list
-      python3 start.py ladder --quick
-      python3 start.py VERB --help
+      python3 start.py begin        your own folder, and the first task
+      python3 start.py check        are you right, and what did it cost?
+      python3 start.py hint         when you are stuck
+    Each verb has --help, with examples.
     """
     return help_unless_verb(context)
 
@@ -82,7 +92,13 @@ def help_unless_verb(context: typer.Context) -> int:
 
 def main(words: list[str] | None = None) -> int:
     """Run a verb; return its exit status, after one sentence if it fails."""
-    screen.prepare()
+    plain, words = screen.parted(sys.argv[1:] if words is None else words)
+    with screen.prepared(plain):
+        return run(words)
+
+
+def run(words: list[str]) -> int:
+    """Run a verb whose words have been read."""
     with contextlib.suppress(BrokenPipeError), ended_kindly():
         try:
             status = app(words, prog_name="workshop", standalone_mode=False)
@@ -386,8 +402,10 @@ def bench_verb(
     from workshop.bench.study import Options
 
     if name is None:
-        for known in experiment.names():
-            say(f"{known:<12} {experiment.find(known).QUESTION}")
+        known = screen.table("experiment", "what is asked")
+        for each in experiment.names():
+            known.add_row(each, experiment.find(each).QUESTION)
+        screen.console().print(known)
         return PASS
     more = Options(
         quick,

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workshop.errors import FAIL, PASS
-from workshop.screen import console, remark, say, table, word
+from workshop.screen import console, plain, remark, say, table, word
 from workshop.steps import Step, core_lines
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from workshop.diffs import FileDiff, Line
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan", " ": ""}
+KINDS = {"+": "new", "-": "gone", " ": "same"}
 FEW, LONG = 3, 12  # failures of a promise, and lines of each
-BAR = 40  # columns of the bar beside the counts of --stat
+BAR = 28  # columns of the bar beside the counts of --stat
 
 
 # Steps
@@ -58,10 +59,16 @@ def patch(found: Sequence["FileDiff"]) -> None:
     """Print a patch, coloured on a terminal."""
     from workshop import diffs
 
-    for line in diffs.patch(found):
+    lines = [*diffs.patch(found)]
+    for line in lines:
         head = line.startswith(("--- ", "+++ "))
         style = "bold" if head else COLOURS.get(line[:1], "")
         show(line, style)
+    if plain() and not all(map(str.isascii, lines)):
+        remark(
+            "Letters that ASCII lacks were spelled: leave --plain out where"
+            " this is to be applied as a patch."
+        )
 
 
 def named(found: Sequence["FileDiff"]) -> None:
@@ -123,6 +130,9 @@ def side_by_side(found: Sequence["FileDiff"]) -> None:
 
     for one in found:
         show(f"{one.path} ({one.word}, +{one.added} -{one.removed})", "bold")
+        if plain():
+            one_by_one(one)
+            continue
         made = table("old", "new")
         for column in made.columns:
             column.ratio = 1
@@ -132,6 +142,18 @@ def side_by_side(found: Sequence["FileDiff"]) -> None:
                 made.add_row(cell(left), cell(right))
             made.add_section()
         console().print(made)
+
+
+def one_by_one(one: "FileDiff") -> None:
+    """Print each line with its number and what becomes of it."""
+    from workshop import diffs
+
+    for old, new, lines in diffs.joined(one):
+        for line in lines:
+            number = new if line.kind == "+" else old
+            say(f"{KINDS[line.kind]} {number + 1}: {line.text}")
+            old += line.kind != "+"
+            new += line.kind != "-"
 
 
 def pairs(

@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workshop import screen
 from workshop.errors import FAIL, INTERRUPTED, PASS, WorkshopError
 from workshop.exchange import (
     PATIENCE,
@@ -407,11 +407,8 @@ def recorded_word(step: str, number: int) -> Word:
 
 def matrix(verdicts: dict[str, dict[int, Verdict]]) -> Table:
     """Return the table row x step."""
-    table = Table(title="What each step does on the wire")
-    table.add_column("#", justify="right")
-    table.add_column("row")
-    for step in verdicts:
-        table.add_column(step)
+    title = "What each step does on the wire"
+    table = screen.table(">#", "row", *verdicts, title=title)
     for row in rows():
         words = [SHOWN[all_[row.number].word] for all_ in verdicts.values()]
         mark = "" if row.since != "later" else " (later)"
@@ -424,11 +421,8 @@ def matrix(verdicts: dict[str, dict[int, Verdict]]) -> Table:
 
 def single(name: str, verdicts: dict[int, Verdict]) -> Table:
     """Return the table of one target, with the reasons."""
-    table = Table(
-        title=f"{name}: {right(verdicts)}/{len(counted())} rows right"
-    )
-    for column in ("#", "row", "", "reason"):
-        table.add_column(column, justify="right" if column == "#" else "left")
+    title = f"{name}: {right(verdicts)}/{len(counted())} rows right"
+    table = screen.table(">#", "row", "is", "reason", title=title)
     for row in rows():
         seen = verdicts[row.number]
         reason = Text(seen.reason)  # It quotes what came: never markup.
@@ -444,7 +438,7 @@ def main(words: list[str]) -> int:
         "--record", action="store_true", help="write the result"
     )
     options = parser.parse_args(words)
-    console = Console()
+    console = screen.console()
     if options.target and not options.record:
         chosen = target(options.target)
         verdicts = judge_target(chosen)

@@ -23,23 +23,22 @@ experiment of arms that race needs less: see `experiment.py`.
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from workshop import screen
 from workshop.bench import machine, results
 from workshop.bench.servers import pinned
 from workshop.errors import FAIL, INTERRUPTED, PASS
 
 QUIET = 0.5  # more load than this, before we began, is worth a word
-WIDE = 100  # columns, where the output is no terminal
 SOON = 2.0  # seconds between two lines of progress, where there is no terminal
 
 
@@ -202,11 +201,8 @@ class Study:
         partial = "" if self.complete else " (partial: it was interrupted)"
         self.say(f"{self.name}{partial}", "bold")
         rows = result[self.ROWS]
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
         first, *others = self.experiment.COLUMNS
-        table.add_column(first, no_wrap=True)
-        for column in others:
-            table.add_column(column, justify="right")
+        table = screen.table(first, *(f">{column}" for column in others))
         for row in rows:
             style = "red" if row["wrong"] or row.get("beyond") else None
             table.add_row(*self.experiment.row(row), style=style)
@@ -244,9 +240,8 @@ class Study:
 
 
 def new_console() -> Console:
-    """Return a console; a pipe is wide enough for the table."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDE)
+    """Return a console for what is written now."""
+    return screen.made(sys.stdout)
 
 
 def conduct(study: Study) -> int:

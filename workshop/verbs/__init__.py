@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
+import typer.core
 
 from workshop import screen
 from workshop.errors import ENVIRONMENT, INTERRUPTED, WorkshopError
@@ -20,7 +21,41 @@ START = "python3 start.py"  # What a person types; with .venv it is our -m.
 Verb = TypeVar("Verb", bound=Callable[..., int])
 WITH_HELP = {"help_option_names": ["-h", "--help"]}
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+# Who needs a verb, in the order of the help; what is not named comes last.
+READERS = {
+    "To learn": "begin check hint watch status diff solve goto reset undo",
+    "To look closer": "list serve send ladder bench memory doctor docs",
+    "To teach": "present talk schedule wheelhouse release",
+    "To change the workshop": "dev",
+    "More": "",
+}
+
+
+class Readers(typer.core.TyperGroup):
+    """The verbs, grouped by who needs them."""
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        """Write a section for each group that has a verb here."""
+        left = dict.fromkeys(self.list_commands(context))
+        width = max(map(len, left))
+        for title, names in READERS.items():
+            chosen = [name for name in names.split() if name in left]
+            rows = [
+                (name.ljust(width), self.summary(context, name, width))
+                for name in chosen or ([] if names else left)
+            ]
+            left = {name: None for name in left if name not in chosen}
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def summary(self, context: Any, name: str, width: int) -> str:
+        """Return the first sentence of a verb's help, in one line."""
+        command = self.get_command(context, name)
+        return command.get_short_help_str(74 - width) if command else ""
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, cls=Readers)
 dev = typer.Typer(rich_markup_mode=None)
 app.add_typer(dev, name="dev", help="Check the steps, or your own folder.")
 

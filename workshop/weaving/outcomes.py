@@ -12,6 +12,7 @@ from textwrap import indent
 from typing import Any
 
 from workshop.bench import experiment
+from workshop.screen import one_line
 from workshop.weaving.figures import picture, result, sentences, table
 
 
@@ -41,15 +42,6 @@ def figures(name: str) -> str:
         for row in found.get("arms") or found["points"]
     ]
     return table(heads, rows)
-
-
-def one_line(column: str) -> str:
-    """Return the head of a column without the breaks of a terminal.
-
-    >>> one_line("byte-\\ncodes"), one_line("Python\\ncalls")
-    ('bytecodes', 'Python calls')
-    """
-    return column.replace("-\n", "").replace("\n", " ")
 
 
 def cell(text: str) -> str:
