@@ -30,6 +30,7 @@ ESCAPE = "\x1b["
 VERBS = [
     ["list"],
     ["serve"],
+    ["send"],
     ["dev", "check"],
     ["diff"],
     ["ladder"],

@@ -21,10 +21,13 @@ from workshop.steps import Step, core_lines
 if TYPE_CHECKING:
     from workshop.checking import Promise, Rows
     from workshop.diffs import FileDiff, Line
+    from workshop.trace import Trace
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan", " ": ""}
 KINDS = {"+": "new", "-": "gone", " ": "same"}
 FEW, LONG = 3, 12  # failures of a promise, and lines of each
+MARKS = {"sent": "> ", "came": "< "}
+SHOWN, COLUMNS = 1000, 72  # bytes of a trace, and letters of its lines
 BAR = 28  # columns of the bar beside the counts of --stat
 
 
@@ -179,6 +182,50 @@ def cell(line: "Line | None") -> Text:
     if line is None:
         return Text("")
     return Text(f"{line.kind} {line.text}", COLOURS[line.kind])
+
+
+# Traces
+
+
+def traces(
+    pieces: Sequence[bytes], groups: Sequence[Sequence["Trace"]]
+) -> None:
+    """Print what was sent, what came from whom, and who differs."""
+    from workshop import trace
+
+    total = trace.count(sum(map(len, pieces)), "byte")
+    say(f"Sent: {total} in {trace.count(len(pieces), 'piece')}.", "bold")
+    escaped(b"".join(pieces), "sent")
+    for group in groups:
+        say("")
+        say(trace.names(group), "bold")
+        one = group[0]
+        for first, last, came in trace.runs(one.came):
+            after = trace.numbered("piece", first, last)
+            each = " after each" if came and last > first else ""
+            size = trace.count(len(came), "byte") if came else "nothing"
+            say(f"  {after}: {size} came back{each}")
+            escaped(came, "came")
+        rest = len(pieces) - len(one.came)
+        if rest:
+            say(f"  {trace.count(rest, 'piece')} not sent: it was over")
+        for sentence in trace.conclusion(one):
+            say(f"  {sentence}")
+    difference = trace.difference(groups)
+    if difference:
+        say("")
+        say(difference, "bold")
+
+
+def escaped(data: bytes, word: str) -> None:
+    """Print bytes line by line, marked as sent or come."""
+    from workshop import trace
+
+    mark = f"{word}: " if plain() else MARKS[word]
+    for line in trace.lines(data[:SHOWN], None if plain() else COLUMNS):
+        show(f"    {mark}{line}", "")
+    if len(data) > SHOWN:
+        show(f"    {mark}... and {len(data) - SHOWN:,} bytes more", "dim")
 
 
 # Promises
