@@ -124,6 +124,20 @@ def test_what_a_step_has_of_its_own_stays_uncommitted_or_not(tree, say):
     assert "seven, mine" not in texts(tree, "pico.py")[3]
 
 
+def test_a_step_is_merged_with_the_one_before_it_which_is_nearer(tree, say):
+    put(tree, "02_routing", "pico.py", "one\nsame\nsame\n")
+    put(tree, "03_parsing", "pico.py", "one\nsame\n")
+    put(tree, "04_extensions", "pico.py", "one\nsame\nfour\n")
+    commit(tree)
+    put(tree, "02_routing", "pico.py", "one\nNEW\nsame\n")
+
+    status, _, _ = say("02")
+
+    assert status == PASS  # From 02 to 04 at once it is a conflict.
+    assert texts(tree, "pico.py")[2] == "one\nNEW\nsame\n"
+    assert texts(tree, "pico.py")[3] == "one\nNEW\nsame\nfour\n"
+
+
 def test_copies_new_files_and_removed_ones_follow(tree, say):
     put(tree, "02_routing", "routing.py", "shared and\nmended\n")
     put(tree, "02_routing", "extensions/cors.py", "new\n")
