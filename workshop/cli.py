@@ -144,7 +144,7 @@ def ended_kindly() -> Iterator[None]:
 
 @verb("list", "list")
 def list_steps() -> int:
-    """List the steps: what each is about, its lines of code, its tests."""
+    """List the steps: their subject, lines of code and tests."""
     screen.console().print(views.steps(all_steps()))
     return PASS
 
@@ -344,7 +344,7 @@ def ladder(
         bool, typer.Option("--mine", help="The same as --target work.")
     ] = False,
 ) -> int:
-    """Climb the ladder: what does each step buy, and what does it cost?"""
+    """Climb the ladder: what each step buys, and what it costs."""
     from workshop import checking, serving, work
     from workshop.bench.study import Options
 

@@ -171,7 +171,6 @@ def made(stream: TextIO) -> Console:
             file=stream,
             highlight=False,
             emoji=False,
-            color_system=None,
             force_terminal=False,
         )
     found = Screen(file=stream, highlight=False)

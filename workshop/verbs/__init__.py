@@ -21,11 +21,12 @@ START = "python3 start.py"  # What a person types; with .venv it is our -m.
 Verb = TypeVar("Verb", bound=Callable[..., int])
 WITH_HELP = {"help_option_names": ["-h", "--help"]}
 
+LONG = 200  # letters of a first sentence, which is wrapped, not cut
 # Who needs a verb, in the order of the help; what is not named comes last.
 READERS = {
     "To learn": "begin check hint watch status diff solve goto reset undo",
     "To look closer": "list serve send ladder bench memory doctor docs",
-    "To teach": "present talk schedule wheelhouse release",
+    "To teach": "present talk schedule wheelhouse",
     "To change the workshop": "dev",
     "More": "",
 }
@@ -41,18 +42,18 @@ class Readers(typer.core.TyperGroup):
         for title, names in READERS.items():
             chosen = [name for name in names.split() if name in left]
             rows = [
-                (name.ljust(width), self.summary(context, name, width))
-                for name in chosen or ([] if names else left)
+                (name.ljust(width), self.summary(context, name))
+                for name in (chosen if names else left)
             ]
             left = {name: None for name in left if name not in chosen}
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
-    def summary(self, context: Any, name: str, width: int) -> str:
-        """Return the first sentence of a verb's help, in one line."""
+    def summary(self, context: Any, name: str) -> str:
+        """Return the first sentence of a verb's help, whole."""
         command = self.get_command(context, name)
-        return command.get_short_help_str(74 - width) if command else ""
+        return command.get_short_help_str(LONG) if command else ""
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, cls=Readers)
