@@ -344,7 +344,7 @@ def ladder(
         bool, typer.Option("--mine", help="The same as --target work.")
     ] = False,
 ) -> int:
-    """Climb the ladder: what each step buys, and what it costs."""
+    """Climb the ladder: what does each step buy, and what does it cost?"""
     from workshop import checking, serving, work
     from workshop.bench.study import Options
 
