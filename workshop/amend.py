@@ -21,7 +21,7 @@ from typing import Literal
 
 from workshop import course, diffs
 from workshop.errors import ENVIRONMENT, USAGE, WorkshopError
-from workshop.merge import MINE, THEIRS, merge
+from workshop.merge import MINE, THEIRS, Merged, merge
 
 MARK = "<<<<<<< "  # Where a conflict begins.
 Lines = Sequence[str] | None  # None: there is no such file.
@@ -187,7 +187,13 @@ def settled(
     if theirs is None:
         why = f"{source} has it no more, but here it is another: it stays"
         return Outcome(folder, path, "conflict", mine, (), why)
-    merged = merge(base or [], mine, theirs)
+    return both(folder, path, merge(base or [], mine, theirs), mine, source)
+
+
+def both(
+    folder: Path, path: str, merged: Merged, mine: Lines, source: str
+) -> Outcome:
+    """Return what becomes of a file that changed on both sides."""
     if merged.lines == mine:
         return Outcome(folder, path, "same already")
     if not merged.conflicts:

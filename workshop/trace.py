@@ -55,17 +55,7 @@ ENDS = {
 
 def read(name: str) -> bytes:
     """Return the bytes of a file, or of the standard input (`-`)."""
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(LARGEST + 1)
-        else:
-            with Path(name).expanduser().open("rb") as file:
-                data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise WorkshopError(
-            f"{name} cannot be read ({error.strerror or error}): give a file"
-            " that holds a request, or - for the standard input."
-        ) from None
+    data = first_bytes(name)
     shown = "the standard input" if name == "-" else name
     if not data:
         raise WorkshopError(
@@ -77,6 +67,20 @@ def read(name: str) -> bytes:
             f"There are more than {LARGEST:,} bytes in {shown}: send less."
         )
     return data
+
+
+def first_bytes(name: str) -> bytes:
+    """Return all bytes, or one more than may be sent."""
+    if name == "-":
+        return sys.stdin.buffer.read(LARGEST + 1)
+    try:
+        with Path(name).expanduser().open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        raise WorkshopError(
+            f"{name} cannot be read ({error.strerror or error}): give a file"
+            " that holds a request, or - for the standard input."
+        ) from None
 
 
 def with_crlf(data: bytes) -> bytes:

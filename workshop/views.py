@@ -199,22 +199,28 @@ def traces(
     for group in groups:
         say("")
         say(trace.names(group), "bold")
-        one = group[0]
-        for first, last, came in trace.runs(one.came):
-            after = trace.numbered("piece", first, last)
-            each = " after each" if came and last > first else ""
-            size = trace.count(len(came), "byte") if came else "nothing"
-            say(f"  {after}: {size} came back{each}")
-            escaped(came, "came")
-        rest = len(pieces) - len(one.came)
-        if rest:
-            say(f"  {trace.count(rest, 'piece')} not sent: it was over")
-        for sentence in trace.conclusion(one):
-            say(f"  {sentence}")
+        behaviour(group[0], len(pieces))
     difference = trace.difference(groups)
     if difference:
         say("")
         say(difference, "bold")
+
+
+def behaviour(one: "Trace", pieces: int) -> None:
+    """Print what came after each piece, and what was made of it."""
+    from workshop import trace
+
+    for first, last, came in trace.runs(one.came):
+        after = trace.numbered("piece", first, last)
+        each = " after each" if came and last > first else ""
+        size = trace.count(len(came), "byte") if came else "nothing"
+        say(f"  {after}: {size} came back{each}")
+        escaped(came, "came")
+    rest = pieces - len(one.came)
+    if rest:
+        say(f"  {trace.count(rest, 'piece')} not sent: it was over")
+    for sentence in trace.conclusion(one):
+        say(f"  {sentence}")
 
 
 def escaped(data: bytes, word: str) -> None:

@@ -20,7 +20,7 @@ from workshop.verbs import verb
     "send hello.http --step 01,02,03 --split 1",
     "send hello.http --step 03,work",
     "send typed.txt --crlf",
-    "send - < hello.http",
+    "send -",
 )
 def send(
     file: Annotated[
