@@ -11,9 +11,9 @@ from workshop import cli, screen, views
 from workshop.bench import doctor, experiment, memory, results
 from workshop.bench.conditions import Fact
 from workshop.checking import Promise, Rows
-from workshop.errors import PASS, USAGE
+from workshop.errors import PASS, USAGE, WorkshopError
 from workshop.outcomes import Outcome
-from workshop.steps import ROOT, all_steps, find
+from workshop.steps import ROOT, Step, all_steps, find
 from workshop.weaving import reference
 
 CHEAP = [
@@ -211,6 +211,13 @@ def test_plain_patch_says_when_letters_had_to_be_spelled(paper):
     cli.main(["diff", "03", "04", "--plain"])
 
     assert "leave --plain out" in written.read()
+
+
+def test_list_of_a_step_that_cannot_be_read_says_where(tmp_path):
+    (tmp_path / "pico.py").write_text("a = 1\n<<<<<<< 03\n")
+
+    with pytest.raises(WorkshopError, match=r"pico.py, line 2: SyntaxError"):
+        views.steps([Step("03", tmp_path, {})])
 
 
 # 80 columns, ASCII, no colour

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workshop.errors import FAIL, PASS
+from workshop.mistakes import syntax
 from workshop.screen import console, plain, remark, say, table, word
 from workshop.steps import Step, core_lines
 
@@ -38,6 +39,8 @@ def steps(known: Iterable[Step]) -> Table:
     """Return the table of the steps."""
     made = table("step", "what it is about", ">core lines", ">tests")
     for step in known:
+        for path in sorted(step.folder.glob("*.py")):
+            syntax(path)  # Whoever mends a step may have left marks in it.
         about = Text(step.data.get("title", step.word), "bold")
         about.append("\n" + step.data.get("sentence", ""), "not bold")
         lines, count = core_lines(step.folder), tests(step.folder)
