@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import struct
+import sys
 import threading
 
 import psutil
@@ -20,6 +21,7 @@ from workshop.steps import ROOT, find
 HELLO = b"GET /hello/you HTTP/1.1\r\nhost: pico\r\n\r\n"
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe"}l'
 PAGE = ROOT / "docs" / "guides" / "bytes.md"
+LINGER = "hh" if sys.platform == "win32" else "ii"
 IMPATIENT = 0.2  # seconds for a server of which we expect that it is silent
 
 
@@ -225,7 +227,7 @@ def test_a_server_that_closes_or_breaks_off_is_told():
 
     def reset(transport, data):
         transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0)
         )
         transport.abort()
 
