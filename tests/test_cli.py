@@ -48,6 +48,7 @@ VERBS = [
     ["status"],
     ["present"],
     ["schedule"],
+    ["talk"],
 ]
 
 
