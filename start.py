@@ -36,7 +36,10 @@ WHEELHOUSE = ROOT / "wheelhouse"
 # Each group of pins, and about how many megabytes it adds to those before.
 GROUPS = {"runtime": 10, "test": 83, "notebooks": 87, "docs": 16}
 # What a verb needs besides the runtime.
-NEEDS = {"docs": ["notebooks", "docs"]}
+NEEDS = {
+    "docs": ["notebooks", "docs"],
+    "dev release": ["notebooks", "docs"],
+}
 
 OFFLINE = re.compile(
     "NewConnectionError|Connection ?Refused|ConnectTimeout|ReadTimeout|"
@@ -122,9 +125,10 @@ def job(words):
         words = ["ladder", "--quick"]
     if words[0] == "test":
         return list(GROUPS), ["-m", "workshop.suite", *words[1:]]
-    verb = next((word for word in words if not word.startswith("-")), "")
+    verb = " ".join(word for word in words if not word.startswith("-")) + " "
     help_only = "--help" in words or "-h" in words
-    more = [] if help_only else NEEDS.get(verb, [])
+    needs = (NEEDS[known] for known in NEEDS if verb.startswith(known + " "))
+    more = [] if help_only else next(needs, [])
     return ["runtime", *more], ["-m", "workshop", *words]
 
 
@@ -393,7 +397,8 @@ def explain_install(output, groups):
         return (
             "no network to install from, and no folder wheelhouse/: go "
             "online and run start.py again, or fill the folder elsewhere "
-            f"with {fill} and put it beside start.py."
+            f"with `python3 start.py wheelhouse`, or with {fill}, and put it "
+            "beside start.py."
         )
     return (
         f"the pins could not be installed ({last_line(output)}): mend that, "

@@ -49,6 +49,8 @@ VERBS = [
     ["present"],
     ["schedule"],
     ["talk"],
+    ["wheelhouse"],
+    ["dev", "release"],
 ]
 
 

@@ -287,6 +287,14 @@ def test_verb_that_needs_more_gets_it_once(ready, tmp_path):
     assert len(again.out.splitlines()) == 1, again
 
 
+def test_release_needs_what_builds_the_site(start):
+    assert start.job(["dev", "release", "--all"])[0] == [
+        *("runtime", "notebooks", "docs")
+    ]
+    assert start.job(["dev", "check"])[0] == ["runtime"]
+    assert start.job(["dev", "release", "-h"])[0] == ["runtime"]
+
+
 def test_help_needs_no_more_than_the_runtime(ready):
     run = ready.start("docs", "--help")
 

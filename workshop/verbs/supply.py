@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
-from workshop.errors import PASS
-from workshop.screen import say
-from workshop.verbs import verb
+from workshop.errors import FAIL, PASS
+from workshop.screen import complain, console, say, table
+from workshop.verbs import START, dev, need, verb
 
 TALK = Path("talk")
+RELEASE = Path("release")
+MB = 1_000_000
 
 
 @verb("talk", "talk", "talk --open", "talk --out /tmp/slides")
@@ -44,4 +46,104 @@ def talk(
     )
     if open_it:
         webbrowser.open(page.resolve().as_uri())
+    return PASS
+
+
+@verb(
+    "wheelhouse",
+    "wheelhouse",
+    "wheelhouse --all",
+    "wheelhouse --all --check",
+    "wheelhouse --tests",
+)
+def wheelhouse(
+    every: Annotated[
+        bool, typer.Option("--all", help="For Linux, macOS and Windows.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what lacks.")
+    ] = False,
+    tests: Annotated[
+        bool, typer.Option("--tests", help="Also what `test` and docs need.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Another folder than wheelhouse/.")
+    ] = None,
+) -> int:
+    """Fill a folder with what attendees need without a network.
+
+    The wheels are for this system with Python 3.11 to 3.14, or for all
+    systems. It can be interrupted, and run again: it keeps what is there.
+    """
+    from workshop import pins
+    from workshop import wheelhouse as house
+
+    folder = out or house.FOLDER
+    groups = pins.GROUPS if tests else house.RUNTIME
+    targets = house.every_system() if every else house.this_system()
+    if check:
+        return checked(folder, house.problems(targets, groups, folder))
+    missing = house.fill(targets, groups, folder, say)
+    say(summary(folder))
+    say(
+        "Attendees copy the folder beside start.py, under the name"
+        f" wheelhouse; then `{START}` installs from it, without a network."
+    )
+    for name in missing:
+        complain(f"No wheel of {name}: attendees there need a network.")
+    return FAIL if missing else PASS
+
+
+def checked(folder: Path, problems: list[str]) -> int:
+    """Say what is wrong with a folder of wheels; return the exit status."""
+    for problem in problems:
+        complain(problem)
+    if not problems:
+        say(summary(folder) + " Nothing lacks.")
+    return FAIL if problems else PASS
+
+
+def summary(folder: Path) -> str:
+    """Return how many wheels a folder has, and how large they are."""
+    sizes = [path.stat().st_size for path in folder.glob("*.whl")]
+    return f"{folder}: {len(sizes)} wheels, {sum(sizes) / MB:.1f} MB."
+
+
+@verb(
+    "release",
+    "dev release",
+    "dev release --all",
+    "dev release --out /tmp",
+    at=dev,
+)
+def release(
+    out: Annotated[
+        Path, typer.Option(help="The folder to write the archive to.")
+    ] = RELEASE,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Wheels for Linux, macOS and Windows."),
+    ] = False,
+) -> int:
+    """Build an archive of all that a room without a network needs.
+
+    Sources, wheels, patches, slides and the site, of the commit that is
+    checked out; wheels that lack are fetched first.
+    """
+    need("mkdocs")
+    from workshop import release as making
+    from workshop import wheelhouse as house
+
+    targets = house.every_system() if every else house.this_system()
+    making.committed()
+    for name in house.fill(targets, house.RUNTIME, house.FOLDER, say):
+        complain(f"No wheel of {name}.")
+    built = making.build(out, targets)
+    made = table("part", ">files", ">MB")
+    for part, (count, size) in built.parts.items():
+        made.add_row(part, str(count), f"{size / MB:.1f}")
+    console().print(made)
+    say(f"{built.path}: {built.path.stat().st_size / MB:.1f} MB")
+    say(f"SHA-256: {built.digest}")
+    say(f"Unpacked anywhere, `{START} list` in it works without a network.")
     return PASS
