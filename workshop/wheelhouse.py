@@ -256,6 +256,9 @@ def fill(
 ) -> list[str]:
     """Fetch what lacks; return what has no wheel: "uvloop for macOS ..."."""
     prepare(folder)
+    for path in damaged(folder):
+        tell(f"{path.name} is not whole: it is fetched anew.")
+        path.unlink()
     found = []
     for number, target in enumerate(targets, 1):
         lacks = lacking(target, groups, wheels(folder))
@@ -342,6 +345,7 @@ def pip_download(
             "--no-input",
             "--disable-pip-version-check",
             "--progress-bar=off",
+            "--retries=2",  # Without any, pip does not say what is wrong.
             "--no-deps",
             "--only-binary=:all:",
             "--implementation=cp",

@@ -10,7 +10,9 @@ Does not know: what would be right.
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import Any
 
 from workshop.bench import fake
@@ -69,11 +71,19 @@ def exchange(step: str, text: str) -> str:
     for segment in segments:
         lines += [f"> {line}" for line in visible(segment)]
         lines.append("")
-    answer = [line for data in written for line in visible(data)]
+    answer = [dated(line) for data in written for line in visible(data)]
     lines += [f"< {line}" for line in answer or ["(nothing)"]]
     if raised:
         lines.append(f"! {raised}")
     return fenced("text", f"step {step}: sent >, answered <", "\n".join(lines))
+
+
+def dated(line: str) -> str:
+    """Return a line; a build that can be repeated has a date of its own."""
+    stamp = os.environ.get("SOURCE_DATE_EPOCH")
+    if stamp and line.startswith("date: "):
+        return f"date: {formatdate(int(stamp), usegmt=True)}"
+    return line
 
 
 def visible(data: bytes) -> list[str]:
