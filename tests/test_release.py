@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from workshop import cli, release, screen, verbs, wheelhouse
+from workshop import cli, release, screen, talk, verbs, wheelhouse
 from workshop.errors import ENVIRONMENT, FAIL, PASS, WorkshopError
 from workshop.release import File
 from workshop.steps import ROOT
@@ -45,8 +45,10 @@ def clone(tmp_path, monkeypatch):
     monkeypatch.setattr(wheelhouse, "FOLDER", house)
     monkeypatch.setattr(wheelhouse, "problems", lambda *words: [])
     monkeypatch.setattr(wheelhouse, "needed", lambda *w: [house / WHEEL])
-    site = {"site/index.html": File(b"<title>The site</title>")}
-    monkeypatch.setattr(release, "site", lambda stamp: site)
+    for name in ("site", "talk"):
+        made = {f"{name}/index.html": File(f"The {name}".encode())}
+        method = "site" if name == "site" else "slides"
+        monkeypatch.setattr(release, method, lambda *_, made=made: made)
     return folder
 
 
@@ -71,7 +73,6 @@ def test_archive_holds_all_parts_below_one_folder(tmp_path, clone):
         f"wheelhouse/{WHEEL}",
         "site/index.html",
         "talk/index.html",
-        "talk/reveal.js",
         "patches/01-02.patch",
         "patches/04-05.patch",
     ):
@@ -111,6 +112,16 @@ def test_files_are_sorted_dated_by_the_commit_and_runnable(tmp_path, clone):
     assert {one.date_time for one in found} == {(2026, 5, 4, 3, 2, 0)}
     assert modes["pico-workshop/start.py"] == 0o755
     assert modes["pico-workshop/pyproject.toml"] == 0o644
+
+
+def test_slides_are_those_of_the_talk(tmp_path):
+    page = talk.write(tmp_path / "slides")
+    found = release.slides()
+
+    assert found["talk/index.html"].content == page.read_bytes()
+    assert sorted(found) == sorted(
+        f"talk/{path.name}" for path in page.parent.iterdir()
+    )
 
 
 def test_patches_are_what_diff_writes_to_a_file():

@@ -10,6 +10,7 @@ import sys
 import zipfile
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 
 from workshop import cli, pins, screen, wheelhouse
@@ -43,6 +44,7 @@ def make(folder, release, tag):
     name, version = release.split("-")
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += "Requires-Dist: nothing\n"  # The pins name all there is.
     files = {
         f"{name}.py": "",
         f"{info}/METADATA": metadata,
@@ -76,6 +78,25 @@ def stall(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
+
+
+@pytest.fixture
+def quick(stall, monkeypatch):
+    """Let a few lines stand for pip, which takes its time to start."""
+
+    def download(target, lines, place):
+        known = wheelhouse.wheels(stall)
+        for line in lines:
+            pin = Requirement(line)
+            found = [wheel for wheel in known if wheel.fits(pin, target)]
+            if not found:
+                said = f"ERROR: No matching distribution found for {line}\n"
+                return subprocess.CompletedProcess([], 1, said)
+            shutil.copy(found[0].path, place)
+        return subprocess.CompletedProcess([], 0, "")
+
+    monkeypatch.setattr(wheelhouse, "pip_download", download)
+    return stall
 
 
 @pytest.fixture
@@ -192,15 +213,15 @@ def test_folder_gets_what_each_target_needs(tmp_path, stall):
     ]
 
 
-def test_folder_gets_nothing_for_others(tmp_path, stall):
+def test_folder_gets_nothing_for_others(tmp_path, quick):
     _, there, _ = fill(tmp_path / "house", WINDOWS)
 
     assert there == ["grain-3.0-cp39-abi3-win_amd64.whl", SPECK]
 
 
-def test_what_is_there_is_not_fetched_again(tmp_path, stall, monkeypatch):
+def test_what_is_there_is_not_fetched_again(tmp_path, quick, monkeypatch):
     fill(tmp_path / "house", LINUX)
-    shutil.rmtree(stall)
+    shutil.rmtree(quick)
     missing, there, said = fill(tmp_path / "house", LINUX)
 
     assert (missing, len(there)) == ([], 2)
@@ -216,8 +237,8 @@ def test_what_has_no_wheel_is_named_and_the_rest_kept(tmp_path, stall):
     assert there == ["grain-3.0-cp39-abi3-win_amd64.whl", SPECK]
 
 
-def test_all_that_lacks_is_named(tmp_path, stall):
-    for path in stall.glob("*.whl"):
+def test_all_that_lacks_is_named(tmp_path, quick):
+    for path in quick.glob("*.whl"):
         path.unlink()
     missing, there, _ = fill(tmp_path / "house", LINUX)
 
@@ -226,7 +247,7 @@ def test_all_that_lacks_is_named(tmp_path, stall):
 
 
 def test_interrupted_download_leaves_no_half_file(
-    tmp_path, stall, monkeypatch
+    tmp_path, quick, monkeypatch
 ):
     house = tmp_path / "house"
 
@@ -243,7 +264,7 @@ def test_interrupted_download_leaves_no_half_file(
     assert fill(house, LINUX)[0] == []
 
 
-def test_killed_download_is_cleared_away(tmp_path, stall):
+def test_killed_download_is_cleared_away(tmp_path, quick):
     half = tmp_path / "house" / ".part-1" / SPECK
     half.parent.mkdir(parents=True)
     half.write_bytes(b"half")
@@ -289,7 +310,7 @@ def test_python_without_pip_is_told(monkeypatch):
 
 
 def test_verb_fills_tells_the_size_and_how_to_use_it(
-    tmp_path, stall, say, monkeypatch
+    tmp_path, quick, say, monkeypatch
 ):
     monkeypatch.setattr(wheelhouse, "this_system", lambda: [LINUX])
     status, out, err = say("wheelhouse", "--out", tmp_path / "house")
@@ -300,9 +321,9 @@ def test_verb_fills_tells_the_size_and_how_to_use_it(
     assert "beside start.py" in said
 
 
-def test_verb_fails_where_a_wheel_lacks(tmp_path, stall, say, monkeypatch):
+def test_verb_fails_where_a_wheel_lacks(tmp_path, quick, say, monkeypatch):
     monkeypatch.setattr(wheelhouse, "every_system", lambda: [LINUX, MACOS])
-    for path in stall.glob("mote-*macosx*"):
+    for path in quick.glob("mote-*macosx*"):
         path.unlink()
     status, _, err = say("wheelhouse", "--all", "--out", tmp_path / "house")
 
@@ -312,7 +333,7 @@ def test_verb_fails_where_a_wheel_lacks(tmp_path, stall, say, monkeypatch):
 
 
 def test_check_fetches_nothing_and_names_what_is_wrong(
-    tmp_path, stall, say, monkeypatch
+    tmp_path, quick, say, monkeypatch
 ):
     monkeypatch.setattr(wheelhouse, "this_system", lambda: [LINUX])
     house = tmp_path / "house"
