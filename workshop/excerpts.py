@@ -120,7 +120,7 @@ def fit(rows: Sequence[Row], at: int, goal: float) -> float:
     """
     text = rows[at].text
     indent = (len(text) - len(text.lstrip())) // 4
-    blank = 0 if rows[at - 1].text.strip() else 8
+    blank = 0 if rows[at - 1].text.strip() else 5
     return blank - indent - abs(at - goal)
 
 

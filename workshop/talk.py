@@ -19,9 +19,10 @@ from pathlib import Path
 from workshop import course, excerpts, slides
 from workshop.errors import WorkshopError
 from workshop.excerpts import HIGH, Excerpt
-from workshop.steps import Step, all_steps
+from workshop.steps import ROOT, Step, all_steps
 from workshop.weaving import figures
 
+FOLDER = ROOT / "talk"
 ASSETS = Path(__file__).with_name("talk_assets")
 SLIDE = 9  # seconds that a slide needs at least, on average
 TELLING = 15  # lines that a task, or a behaviour, weighs on stage

@@ -13,16 +13,20 @@ from workshop.errors import FAIL, PASS
 from workshop.screen import complain, console, say, table
 from workshop.verbs import START, dev, need, verb
 
-TALK = Path("talk")
-RELEASE = Path("release")
 MB = 1_000_000
+
+
+def near(path: Path) -> Path:
+    """Return a path as it is written from the folder that we are in."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 @verb("talk", "talk", "talk --open", "talk --out /tmp/slides")
 def talk(
     out: Annotated[
-        Path, typer.Option(help="The folder to write the slides to.")
-    ] = TALK,
+        Path | None, typer.Option(help="Another folder than talk/.")
+    ] = None,
     open_it: Annotated[
         bool, typer.Option("--open", help="Open them in the browser.")
     ] = False,
@@ -36,13 +40,13 @@ def talk(
 
     from workshop import talk as slides
 
-    page = slides.write(out)
+    page = slides.write(out or slides.FOLDER)
     found = slides.all_slides()
     line = [slide for slide in found if not slide.below]
     seconds = sum(slide.seconds for slide in line)
     say(
         f"{len(line)} slides for {seconds} seconds, and"
-        f" {len(found) - len(line)} below them: {page}"
+        f" {len(found) - len(line)} below them: {near(page)}"
     )
     if open_it:
         webbrowser.open(page.resolve().as_uri())
@@ -106,7 +110,7 @@ def checked(folder: Path, problems: list[str]) -> int:
 def summary(folder: Path) -> str:
     """Return how many wheels a folder has, and how large they are."""
     sizes = [path.stat().st_size for path in folder.glob("*.whl")]
-    return f"{folder}: {len(sizes)} wheels, {sum(sizes) / MB:.1f} MB."
+    return f"{near(folder)}: {len(sizes)} wheels, {sum(sizes) / MB:.1f} MB."
 
 
 @verb(
@@ -118,8 +122,8 @@ def summary(folder: Path) -> str:
 )
 def release(
     out: Annotated[
-        Path, typer.Option(help="The folder to write the archive to.")
-    ] = RELEASE,
+        Path | None, typer.Option(help="Another folder than release/.")
+    ] = None,
     every: Annotated[
         bool,
         typer.Option("--all", help="Wheels for Linux, macOS and Windows."),
@@ -138,12 +142,12 @@ def release(
     making.committed()
     for name in house.fill(targets, house.RUNTIME, house.FOLDER, say):
         complain(f"No wheel of {name}.")
-    built = making.build(out, targets)
+    built = making.build(out or making.FOLDER, targets)
     made = table("part", ">files", ">MB")
     for part, (count, size) in built.parts.items():
         made.add_row(part, str(count), f"{size / MB:.1f}")
     console().print(made)
-    say(f"{built.path}: {built.path.stat().st_size / MB:.1f} MB")
+    say(f"{near(built.path)}: {built.path.stat().st_size / MB:.1f} MB")
     say(f"SHA-256: {built.digest}")
     say(f"Unpacked anywhere, `{START} list` in it works without a network.")
     return PASS
