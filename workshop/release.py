@@ -192,21 +192,7 @@ def slides() -> Files:
 def site(stamp: int) -> Files:
     """Return the site, built with the date of the commit."""
     with tempfile.TemporaryDirectory() as place:
-        done = subprocess.run(
-            [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", place],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "NO_MKDOCS_2_WARNING": "1",
-                "SOURCE_DATE_EPOCH": str(stamp),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        done = mkdocs(Path(place), stamp)
         if done.returncode:
             last = done.stdout.strip().rpartition("\n")[2]
             raise WorkshopError(
@@ -215,6 +201,22 @@ def site(stamp: int) -> Files:
                 FAIL,
             )
         return read(Path(place), "site")
+
+
+def mkdocs(folder: Path, stamp: int) -> subprocess.CompletedProcess[str]:
+    """Build the site in a folder, as if it were the time of the stamp."""
+    date = {"SOURCE_DATE_EPOCH": str(stamp)}
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", folder],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", **date},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
 
 
 def read(folder: Path, name: str) -> Files:

@@ -5,11 +5,12 @@ Does not know: what a slide looks like (slides.py), what is cut (excerpts.py).
 
 The folder works from `file://`: reveal.js lies in it, nothing is fetched.
 The seconds of a step are its minutes in steps.toml; each of its slides gets
-a share by the length of what is said and shown. A step has room for a slide
-each few seconds: hunks beyond that hang below the line of the talk (the key
-down), where they take no time. S opens the speaker's view.
+a share by the length of what is said and shown. Hunks that a step has no time
+for hang below the line of the talk (the key down), where they take none. S
+opens the speaker's view.
 """
 
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +25,11 @@ from workshop.weaving import figures
 
 FOLDER = ROOT / "talk"
 ASSETS = Path(__file__).with_name("talk_assets")
-SLIDE = 9  # seconds that a slide needs at least, on average
-TELLING = 15  # lines that a task, or a behaviour, weighs on stage
-SHORTEST = 5  # seconds that any slide is shown
+PACE = 150  # words that a speaker says in a minute
+SLIDE = 9  # seconds that a slide is shown at least, on average
+TELLING = 15  # lines that a behaviour weighs as much as
+READ = 3  # lines that are read while a word is said
+SHORTEST = 3  # seconds that any slide is shown
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -59,13 +62,20 @@ class Slide:
     notes: str  # plain text, for the speaker alone
     rows: int = 0  # lines of code on it
     rank: tuple[int, int] = (0, 0)  # of code: more is shown first
+    part: int = 1  # of a hunk that is split
+    parts: int = 1
     below: bool = False  # not in the line of the talk: shown when asked
     seconds: int = 0
 
     @property
+    def words(self) -> int:
+        """How many words are said: notes of a split hunk count once."""
+        return math.ceil(len(self.notes.split()) / self.parts)
+
+    @property
     def length(self) -> int:
-        """How much there is to say and to read."""
-        return len(self.notes.split()) + self.rows
+        """How much there is to say, and to read while it is said."""
+        return self.words + self.rows // READ
 
 
 # The slides
@@ -135,7 +145,7 @@ def spoken(step: Step) -> Iterator[tuple[Excerpt, str]]:
     for hunk, note in said or unsaid:
         for one in excerpts.excerpts(step, hunk):
             if one.rows:
-                yield one, note if one.part == 1 else ""
+                yield one, note
 
 
 def together(group: Sequence[Excerpt], one: Excerpt) -> bool:
@@ -152,24 +162,20 @@ def code(step: Step, group: Sequence[tuple[Excerpt, str]]) -> Slide:
     notes = "\n".join(note for _, note in group if note)
     rows = sum(len(one.rows) for one in shown)
     body = slides.code(step, shown)
-    return Slide("code", body, notes, rows, rank(step, shown))
+    part, parts = shown[-1].part, shown[-1].parts
+    return Slide("code", body, notes, rows, rank(step, shown), part, parts)
 
 
 def rank(step: Step, shown: Sequence[Excerpt]) -> tuple[int, int]:
     """Return how much a slide belongs on stage: more is shown first.
 
-    Further parts of a hunk come last; a task or a behaviour weighs as much
-    as some lines do.
+    Further parts of a hunk come last, and words without code before them; a
+    behaviour weighs as much as some lines do.
     """
-    numbers = {one.hunk.number for one in shown}
-    solved = {n for task in course.tasks(step) for n in task.hunks}
-    kept = {
-        note.hunk.number
-        for note in course.notes(step)
-        if note.shows == "behaviour"
-    }
-    weight = sum(one.hunk.added for one in shown)
-    weight += TELLING * (bool(numbers & solved) + bool(numbers & kept))
+    shows = {note.hunk.number: note.shows for note in course.notes(step)}
+    hunks = {one.hunk for one in shown}
+    weight = sum(h.added for h in hunks if shows.get(h.number) != "words")
+    weight += TELLING * any(shows.get(h.number) == "behaviour" for h in hunks)
     return -max(one.part for one in shown), weight
 
 
@@ -178,10 +184,18 @@ def rank(step: Step, shown: Sequence[Excerpt]) -> tuple[int, int]:
 
 def staged(found: Sequence[Slide], seconds: int) -> list[Slide]:
     """Put the slides of code that a step has no time for below the others."""
+    frame = [slide for slide in found if slide.kind != "code"]
     code = [slide for slide in found if slide.kind == "code"]
-    room = max(1, seconds // SLIDE - (len(found) - len(code)))
-    ranked = sorted(code, key=lambda slide: slide.rank, reverse=True)
-    left = {id(slide) for slide in ranked[room:]}
+    room = seconds // SLIDE - len(frame)
+    words = seconds * PACE // 60 - sum(slide.words for slide in frame)
+    chosen: set[int] = set()
+    for slide in sorted(code, key=lambda one: one.rank, reverse=True):
+        before = code[code.index(slide) - 1]
+        follows = slide.part == 1 or id(before) in chosen
+        if follows and len(chosen) < room and slide.words <= words:
+            chosen.add(id(slide))
+            words -= slide.words
+    left = {id(slide) for slide in code} - chosen
     return [replace(slide, below=id(slide) in left) for slide in found]
 
 
@@ -199,7 +213,7 @@ def divided(lengths: Sequence[int], seconds: int) -> list[int]:
     """Divide whole seconds by lengths, so that they add up.
 
     >>> divided([1, 1, 2], 43)
-    [12, 12, 19]
+    [12, 11, 20]
     """
     least = min(SHORTEST, seconds // max(1, len(lengths)))
     spare = seconds - least * len(lengths)

@@ -57,6 +57,15 @@ MARKERS = {
     "macOS": ("posix", "darwin", "Darwin"),
     "Windows": ("nt", "win32", "Windows"),
 }
+OPTIONS = (
+    "--no-input",
+    "--disable-pip-version-check",
+    "--progress-bar=off",
+    "--retries=2",  # Without any, pip does not say what is wrong.
+    "--no-deps",
+    "--only-binary=:all:",
+    "--implementation=cp",
+)
 LACKING = re.compile(r"No matching distribution found for ([\w.-]+?)==")
 OFFLINE = re.compile(
     "NewConnectionError|Connection ?Refused|ConnectTimeout|ReadTimeout|"
@@ -255,10 +264,7 @@ def fill(
     tell: Callable[[str], None],
 ) -> list[str]:
     """Fetch what lacks; return what has no wheel: "uvloop for macOS ..."."""
-    prepare(folder)
-    for path in damaged(folder):
-        tell(f"{path.name} is not whole: it is fetched anew.")
-        path.unlink()
+    prepare(folder, tell)
     found = []
     for number, target in enumerate(targets, 1):
         lacks = lacking(target, groups, wheels(folder))
@@ -274,8 +280,8 @@ def fill(
     return found
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder; remove what an interrupted run left in it."""
+def prepare(folder: Path, tell: Callable[[str], None]) -> None:
+    """Make the folder; remove what an interrupted run or copy left in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -285,6 +291,9 @@ def prepare(folder: Path) -> None:
         ) from error
     for path in folder.glob(f"{PART}*"):
         shutil.rmtree(path, ignore_errors=True)
+    for path in damaged(folder):
+        tell(f"{path.name} is not whole: it is fetched anew.")
+        path.unlink()
 
 
 def fetch(
@@ -338,22 +347,10 @@ def pip_download(
 ) -> subprocess.CompletedProcess[str]:
     """Run pip for some exact pins; what it says is in `stdout`."""
     where = [f"--platform={name}" for name in target.platforms]
+    where.append(f"--python-version={target.python}")
+    where.append(f"--dest={place}")
     return subprocess.run(
-        [
-            *pip(),
-            "download",
-            "--no-input",
-            "--disable-pip-version-check",
-            "--progress-bar=off",
-            "--retries=2",  # Without any, pip does not say what is wrong.
-            "--no-deps",
-            "--only-binary=:all:",
-            "--implementation=cp",
-            f"--python-version={target.python}",
-            *where,
-            f"--dest={place}",
-            *lines,
-        ],
+        [*pip(), "download", *OPTIONS, *where, *lines],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
