@@ -114,6 +114,16 @@ def test_part_of_a_hunk_follows_the_part_before_it(slides):
             assert slide.below or not before.below, text(slide.body)
 
 
+def test_part_is_not_shown_without_the_part_before_it():
+    long = talk.Slide("code", "", "word " * 999, rank=(-1, 9), parts=1)
+    wordy = talk.Slide("code", "", "word " * 99, rank=(-1, 8), parts=2)
+    second = talk.Slide("code", "", "word", rank=(-2, 8), part=2, parts=2)
+    other = talk.Slide("code", "", "word", rank=(-1, 1))
+
+    found = talk.staged([long, wordy, second, other], 18)
+    assert [slide.below for slide in found] == [True, True, True, False]
+
+
 # What is on them
 
 
