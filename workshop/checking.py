@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import IO
 
 from workshop import wire
 from workshop.errors import FAIL, WorkshopError
@@ -23,6 +24,7 @@ from workshop.serving import Target, apart, end, launched, number_of, target
 from workshop.steps import ROOT, all_steps, find, rooms
 
 PATIENCE = 60.0  # seconds for one promise
+LONG = 65536  # bytes of what pytest writes beside
 
 
 @dataclass
@@ -99,8 +101,13 @@ def parsed(nodeid: str) -> tuple[str, str]:
     return Path(path).parent.name, sentence or path
 
 
-def reported(words: list[str]) -> Iterator[Outcome]:
-    """Run pytest; yield what the plugin says of each test."""
+def reported(
+    words: list[str], patience: float | None = None
+) -> Iterator[Outcome]:
+    """Run pytest; yield what the plugin says of each test.
+
+    WorkshopError if one does not end, or if Python itself ends.
+    """
     env = dict(os.environ)
     env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
     with tempfile.TemporaryFile() as errors:
@@ -116,7 +123,7 @@ def reported(words: list[str]) -> Iterator[Outcome]:
             **apart(),
         )
         try:
-            last = yield from followed(process)
+            last = yield from followed(process, errors, patience)
             if process.wait() > 1:  # Neither passed nor failed.
                 errors.seek(0)
                 text = errors.read().decode("utf-8", "replace")
@@ -129,8 +136,19 @@ def reported(words: list[str]) -> Iterator[Outcome]:
             end(process)
 
 
+class Cut(WorkshopError):
+    """A run of tests was cut short by one of them."""
+
+    def __init__(self, sentence: str, nodeid: str, stack: str) -> None:
+        super().__init__(sentence, FAIL)
+        self.nodeid = nodeid
+        self.stack = stack  # what faulthandler wrote, if it did
+
+
 def followed(
     process: "subprocess.Popen[str]",
+    errors: IO[bytes] | None = None,
+    patience: float | None = None,
 ) -> Generator[Outcome, None, str]:
     """Yield each outcome of a test run; return its last other line."""
     heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -143,30 +161,56 @@ def followed(
         heard.put(None)
 
     Thread(target=hear, daemon=True).start()
-    begun, last = "the collection of the tests", ""
+    begun, last, finished = "", "", False
+    patience = patience or PATIENCE
     while True:
         try:
-            line = heard.get(timeout=PATIENCE)
+            line = heard.get(timeout=patience)
         except queue.Empty:
-            raise hanging(begun) from None
+            raise hanging(begun, patience, written(errors)) from None
         if line is None:
+            if begun and not finished:
+                raise ended(begun, process.wait(), written(errors))
             return last
         if not line.startswith('{"nodeid"'):
             last = line.strip() or last
             continue
         outcome = Outcome(**json.loads(line))
-        if outcome.word == "begun":
+        if outcome.word == "finished":
+            finished = True
+        elif outcome.word == "begun":
             begun = outcome.nodeid
         else:
             yield outcome
 
 
-def hanging(begun: str) -> WorkshopError:
+def written(errors: IO[bytes] | None) -> str:
+    """Return the end of what pytest has written to its stderr."""
+    if errors is None:
+        return ""
+    size = errors.seek(0, os.SEEK_END)
+    errors.seek(max(0, size - LONG))
+    return errors.read().decode("utf-8", "replace")
+
+
+def hanging(begun: str, patience: float, stack: str) -> Cut:
     """Return the error that names what does not end."""
-    return WorkshopError(
-        f"{begun} did not end within {PATIENCE:.0f} seconds and was stopped:"
+    name = begun or "The collection of the tests"
+    return Cut(
+        f"{name} did not end within {patience:g} seconds and was stopped:"
         " look for a loop or an await that waits for ever.",
-        FAIL,
+        begun,
+        stack,
+    )
+
+
+def ended(begun: str, status: int, stack: str) -> Cut:
+    """Return the error that names what ended Python."""
+    return Cut(
+        f"{begun} ended Python itself (status {status}): look for"
+        " sys.exit or os._exit.",
+        begun,
+        stack,
     )
 
 

@@ -1,12 +1,12 @@
 """Tell the command line what became of each test, one line of JSON each.
 
-Knows: pytest's reports, where in a test it failed.
-Does not know: how outcomes are shown.
+Knows: pytest's reports, where in a test it failed, what it compared.
+Does not know: how outcomes are shown; the likely cause of one.
 """
 
 import json
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,41 @@ import pytest
 from workshop.mistakes import shown
 from workshop.serving import Target, number_of
 
+LONG = 8192  # letters of anything that is told
+NOTES = pytest.StashKey["Seen"]()
+
+
+@dataclass
+class Seen:
+    """What was seen of a promise that is broken; bytes as latin-1."""
+
+    sent: list[str] = field(default_factory=list)  # segment by segment
+    received: str = ""
+    end: str = ""  # of the connection, as `Exchange` says it
+    garbage: str = ""  # what h11 says of bytes that are no answer
+    statement: str = ""  # the line of the test that failed
+    left: str = ""  # what it compared: what came, as Python writes it
+    operator: str = ""
+    right: str = ""  # what was expected
+    error: str = ""  # an exception of the folder's code: "KeyError: 'x'"
+    where: str = ""  # its file and line: "work/pico.py, line 7"
+    stuck: str = ""  # the line where its server hung
+    ended: str = ""  # how its server ended: "status 0"
+    awaited: str = ""  # a coroutine that was never awaited
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a promise on one target."""
 
     nodeid: str
-    word: str  # "begun", then "kept", "broken" or "not applicable"
+    word: str  # "begun", then "kept", "broken"...; last "finished"
     target: str = ""  # "03", or the name of a folder
     case: str = ""  # the other parameters of the test
     fails: bool = False  # It has to fail there.
     reason: str = ""
     place: str = ""  # file:line of the test
+    seen: dict[str, Any] = field(default_factory=dict)  # of a broken one
 
 
 class JsonLines:
@@ -55,15 +78,28 @@ class JsonLines:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.tell("broken", *blame(report))
+            seen = getattr(report, "workshop_seen", None)
+            self.tell("broken", *blame(report), seen)
         elif report.skipped and not hasattr(report, "wasxfail"):
             self.tell("not applicable", why(report))
         elif report.when == "call":
             self.tell("kept")
 
-    def tell(self, word: str, reason: str = "", place: str = "") -> None:
-        said = {"word": word, "reason": reason, "place": place}
-        print(json.dumps({**asdict(self.outcome), **said}), flush=True)
+    def pytest_sessionfinish(self) -> None:
+        """Say that this is all: who is cut short says nothing."""
+        self.outcome = Outcome("", "begun")
+        self.tell("finished")
+
+    def tell(
+        self,
+        word: str,
+        reason: str = "",
+        place: str = "",
+        seen: Seen | None = None,
+    ) -> None:
+        said = {"word": word, "reason": reason[:LONG], "place": place}
+        more = {"seen": asdict(seen)} if seen else {}
+        print(json.dumps({**asdict(self.outcome), **said, **more}), flush=True)
 
 
 def begun(item: pytest.Item) -> Outcome:

@@ -36,6 +36,7 @@ import re
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,14 @@ from typing import Any
 import psutil
 import pytest
 
-from workshop import serving, steps
+from workshop import serving, steps, traces
 from workshop.bench import Case
 from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
 from workshop.exchange import PATIENCE as WATCHDOG
 from workshop.exchange import Answer, Exchange, Wire
 from workshop.mistakes import of_exception
-from workshop.outcomes import JsonLines, why
+from workshop.outcomes import LONG, NOTES, JsonLines, Seen, why
 from workshop.serving import Running, Target, launched, main_file, number_of
 from workshop.steps import Rooms, Step, all_steps, find, load
 
@@ -78,8 +79,10 @@ HELLO = Case(
 Marks = list[pytest.MarkDecorator]
 Ask = Callable[..., Coroutine[Any, Any, Exchange]]
 Fetch = Callable[..., Coroutine[Any, Any, Answer]]
+LOGGED: list[BaseException | None] = []  # by the loop of this test
 SERVERS: pytest.StashKey["Servers"] = pytest.StashKey()
 CHILDREN = pytest.StashKey[set[int]]()
+CURRENT = pytest.StashKey[pytest.Item]()
 
 
 class Left(Exception):
@@ -96,7 +99,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--json-lines",
         action="store_true",
-        help="print each result as a line of JSON (for `workshop dev check`)",
+        help="print each result as a line of JSON (for `workshop check`)",
+    )
+    group.addoption(
+        "--learner",
+        action="store_true",
+        help="leave out what must fail; tell where a server hangs",
     )
 
 
@@ -250,7 +258,31 @@ def step(target: Target) -> Rooms:
 @pytest.fixture
 def wire(target: Target, request: pytest.FixtureRequest) -> Wire:
     """Return a client of the contract application on the target."""
-    return Wire(request.config.stash[SERVERS].url(target), patience(request))
+    url = request.config.stash[SERVERS].url(target)
+    return Noted(url, patience(request), notes(request.node))
+
+
+class Noted(Wire):
+    """A client that notes its last exchange, for whoever explains it."""
+
+    def __init__(self, url: str, patience: float, seen: Seen) -> None:
+        super().__init__(url, patience)
+        self.seen = seen
+
+    def send(self, *segments: Any, **options: Any) -> Exchange:
+        seen = self.seen
+        texts = [s.decode("latin-1") for s in segments if type(s) is bytes]
+        seen.sent, seen.received = [text[:LONG] for text in texts], ""
+        seen.end = seen.garbage = ""
+        exchange = super().send(*segments, **options)
+        seen.received = exchange.raw[:LONG].decode("latin-1")
+        seen.end, seen.garbage = exchange.end, exchange.garbage or ""
+        return exchange
+
+
+def notes(item: pytest.Item) -> Seen:
+    """Return what is noted of a test while it runs."""
+    return item.stash.setdefault(NOTES, Seen())
 
 
 def patience(request: pytest.FixtureRequest) -> float:
@@ -269,7 +301,8 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
     async def ask(app: Any, *segments: Any, **options: Any) -> Exchange:
         if isinstance(app, str):
-            send = Wire(app, patience(request)).send
+            seen = notes(request.node)
+            send = Noted(app, patience(request), seen).send
             return await asyncio.to_thread(send, *segments, **options)
         async with app.serve(port=0) as server:
             exchange = await ask(server.url, *segments, **options)
@@ -348,6 +381,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 async def without_rest(test: Coroutine[Any, Any, None]) -> None:
     """Await a test, then see that no task is left."""
     asyncio.get_running_loop().set_exception_handler(log_in_a_line)
+    LOGGED.clear()
     await test
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     if rest:  # A connection that was closed may need a turn to notice.
@@ -367,20 +401,26 @@ def log_in_a_line(
     """
     error = context.get("exception")
     logging.getLogger("asyncio").error("%s: %r", context["message"], error)
+    LOGGED.append(error)
 
 
 # Order
 
 # With a file for each core, the longest must not begin when others end.
-LONG = {"test_site.py", "test_notebooks.py", "test_soak.py", "test_budgets.py"}
+SLOW = {"test_site.py", "test_notebooks.py", "test_soak.py", "test_budgets.py"}
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Let a core that shares its work begin with the longest files."""
+    """Let a core that shares its work begin with the longest files.
+
+    A learner is not asked for what the next step replaces on purpose.
+    """
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.path.name not in LONG)
+        items.sort(key=lambda item: item.path.name not in SLOW)
+    if config.getoption("--learner"):
+        items[:] = [i for i in items if not i.get_closest_marker("xfail")]
 
 
 # What is measured
@@ -417,6 +457,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Note which children there are: those of fixtures may stay."""
+    item.config.stash[CURRENT] = item
     item.stash[CHILDREN] = children()
     return (yield)
 
@@ -478,15 +519,59 @@ def reap(pids: set[int]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the server's log; refuse skips where all must run."""
+    """Show what was seen; refuse skips where all must run."""
     report = yield
     refuse_skip(report)
-    target = getattr(item, "funcargs", {}).get("target")
+    given: dict[str, Any] = getattr(item, "funcargs", {})
+    target = given.get("target")
     if report.failed and isinstance(target, Target):
         running = item.config.stash[SERVERS].running.get(target)
+        if item.config.getoption("--learner") and call.excinfo:
+            used = running if "wire" in given else None
+            attach(report, notes(item), call.excinfo, target, used)
         if running and running.log():
             report.sections.append(("Server's log", running.log()))
     return report
+
+
+def attach(
+    report: pytest.TestReport,
+    seen: Seen,
+    caught: pytest.ExceptionInfo[BaseException],
+    target: Target,
+    running: Running | None,
+) -> None:
+    """Let the report carry what was seen: bytes, values, the bad line."""
+    folder = (target.folder or Path()).resolve()
+    gc.collect()  # A task that failed tells it when it is collected.
+    texts = [text for _, text in report.sections]
+    errors = [error for error in LOGGED if error] + [caught.value]
+    if running:
+        if seen.end == "silent":
+            traces.let_tell(running.process)
+        elif running.process.poll() is not None:
+            seen.ended = f"status {running.process.poll()}"
+        texts.append(running.log())
+        seen.stuck = traces.stuck(running.log(), folder)
+    texts += ["".join(traceback.format_exception(error)) for error in errors]
+    text = "\n".join(texts)
+    seen.error, seen.where = traces.blamed(text, folder)
+    awaited = traces.AWAITED.search(text)
+    seen.awaited = awaited[1] if awaited else ""
+    own = [e for e in caught.traceback if traces.is_test(str(e.path))]
+    seen.statement = str(own[-1].statement).strip()[:LONG] if own else ""
+    report.__dict__["workshop_seen"] = seen
+
+
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: object, right: object
+) -> None:
+    """Note what an assertion compared; pytest explains it as ever."""
+    item = config.stash.get(CURRENT, None)
+    if config.getoption("--learner") and item:
+        seen = notes(item)
+        seen.left, seen.operator = repr(left)[:LONG], op
+        seen.right = repr(right)[:LONG]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import psutil
 
+from workshop import traces
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
 from workshop.mistakes import explained, shown
 from workshop.steps import all_steps, find
@@ -35,6 +36,7 @@ LONG = 65536  # bytes of a line, or of a log, that are kept
 # aside: a Python that is measured takes ten times as long to start, so only
 # the last step is.
 COVERAGE, MEASURE = "COVERAGE_PROCESS_CONFIG", "WORKSHOP_COVERAGE"
+LAST_LINE = "let its last line be `app.run()`"
 LISTENING = re.compile(rb"Listening on (https?://\S+)")
 
 
@@ -213,6 +215,7 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         **({COVERAGE: os.environ[MEASURE]} if measured else {}),
         "HOST": "127.0.0.1",
         "PORT": "0",
+        "PYTHONFAULTHANDLER": "1",  # see `traces.let_tell`
         "PYTHONPATH": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -304,17 +307,19 @@ def failure(
     """Return the error that says why a program does not listen."""
     status = process.poll()
     if status is None:
+        traces.let_tell(process)
+        place = traces.stuck(last(errors), folder)
+        advice = f"it stands at {place}" if place else LAST_LINE
         return WorkshopError(
             f"{shown(program)} runs, but did not print `Listening on"
-            f" http://HOST:PORT` within {patience:g} seconds: let its"
-            " last line be `app.run()`.",
+            f" http://HOST:PORT` within {patience:g} seconds: {advice}.",
             FAIL,
         )
     text = last(errors)
     if not text.strip():
         return WorkshopError(
             f"{shown(program)} ended (status {status}) before it listened:"
-            " let its last line be `app.run()`.",
+            f" {LAST_LINE}.",
             FAIL,
         )
     return explained(text, program, folder)

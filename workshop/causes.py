@@ -1,0 +1,413 @@
+"""Say the likely cause of a broken promise, in one sentence.
+
+Knows: rules on what was seen: bytes, values, exceptions, how it ended.
+Does not know: tasks, hints, how an explanation looks.
+
+The rules are tried from top to bottom; the first one that fits is told.
+"""
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workshop.outcomes import Outcome, Seen
+from workshop.received import clipped, differs, parts
+
+FIELD = re.compile(r"""\.field\(["']([\w-]+)["']\)""")
+LACKS = re.compile(r"AssertionError: (?:\S+ has no (\w+)|a view is always)")
+RAISED = re.compile(r"DID NOT RAISE <class '(?:[\w.]+\.)?(\w+)'>")
+SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
+WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
+COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
+BARE_LF = re.compile(r"(?<!\r)\n")
+ENDS = {"kept", "closed", "reset", "silent", "left"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A likely cause, and where in the bytes received it shows."""
+
+    cause: str
+    at: int | None = None  # the byte that matters
+    note: str = ""  # what is said beside its caret
+    compared: bool = False  # the values tell more than the bytes
+
+
+def found(outcome: Outcome) -> Finding:
+    """Return the likely cause of a broken promise."""
+    seen = Seen(**outcome.seen)
+    for rule in RULES:
+        finding = rule(outcome, seen)
+        if finding:
+            return finding
+    first = next(iter(outcome.reason.splitlines()), "the test says nothing")
+    return Finding(f"The promise does not hold: {clipped(first, 100)}.")
+
+
+# What happened to the program
+
+
+def server_ended(outcome: Outcome, seen: Seen) -> Finding | None:
+    if not seen.ended:
+        return None
+    return Finding(
+        f"The server ended ({seen.ended}) instead of answering: look for"
+        " sys.exit or os._exit.",
+        len(seen.received),
+        "the server ended here",
+    )
+
+
+def server_hangs(outcome: Outcome, seen: Seen) -> Finding | None:
+    if not seen.stuck:
+        return None
+    return Finding(
+        "The code does not come back from this line: a loop that never ends,"
+        " or a call that blocks.",
+        len(seen.received),
+        "no answer within 2 seconds",
+    )
+
+
+def not_loaded(outcome: Outcome, seen: Seen) -> Finding | None:
+    said = SAID.match(outcome.reason)
+    return Finding(" ".join(said[1].split())) if said else None
+
+
+def name_is_missing(outcome: Outcome, seen: Seen) -> Finding | None:
+    lacks = LACKS.search(outcome.reason)
+    if lacks:
+        return Finding(f"There is no {lacks[1] or 'protocols'} yet.")
+    if not re.match("(Attribute|Name)Error", seen.error):
+        return None
+    if "NoneType" in seen.error:
+        return Finding(
+            f"Something returned nothing: is a return missing? {seen.error}."
+        )
+    return Finding(f"A name is missing: {seen.error}.")
+
+
+def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
+    if not seen.awaited:
+        return None
+    return Finding(
+        f"{seen.awaited} was called without await: nothing in it has run.",
+        len(seen.received),
+    )
+
+
+def raised(outcome: Outcome, seen: Seen) -> Finding | None:
+    if not seen.error:
+        return None
+    return Finding(
+        f"Your code raised {clipped(seen.error, 110).rstrip('.')}.",
+        len(seen.received),
+    )
+
+
+# What came back, as HTTP
+
+
+def nothing_came(outcome: Outcome, seen: Seen) -> Finding | None:
+    if not seen.sent or seen.received or wanted_nothing(seen):
+        return None
+    if seen.end == "silent":
+        return Finding("No answer came: is it written at all?", 0, "silence")
+    return Finding(
+        "The connection ended without an answer: is it closed, or broken off,"
+        " before the answer is written?",
+        0,
+        f"here it was {seen.end}" if seen.end else "",
+    )
+
+
+def wanted_nothing(seen: Seen) -> bool:
+    return bool(value(seen.right) == [])
+
+
+def line_ends_with_lf(outcome: Outcome, seen: Seen) -> Finding | None:
+    first = next(iter(parts(seen.received)), None)
+    lf = BARE_LF.search(seen.received)
+    if first is None or lf is None or lf.start() >= first.content_at:
+        return None
+    return Finding(
+        "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n.",
+        lf.start(),
+        "\\r is missing",
+    )
+
+
+def length_does_not_fit(outcome: Outcome, seen: Seen) -> Finding | None:
+    if any(text.startswith("HEAD") for text in seen.sent):
+        return None
+    for part in parts(seen.received):
+        text, at = part.fields.get("content-length", ("", 0))
+        came = len(part.content)
+        if not text.isdecimal() or int(text) == came:
+            continue
+        return Finding(
+            f"Content-Length says {text}, but {came} bytes of content came:"
+            " count the bytes that are sent, not characters.",
+            at,
+            f"{came} came",
+        )
+    return None
+
+
+def end_of_content_is_not_told(outcome: Outcome, seen: Seen) -> Finding | None:
+    for part in parts(seen.received):
+        told = {"content-length", "transfer-encoding"} & set(part.fields)
+        bare = part.status in (204, 304) or part.status < 200
+        if not told and not bare and seen.end == "silent":
+            return Finding(
+                "Content-Length is missing: the client cannot know where the"
+                " content ends, and waits.",
+                part.fields_end,
+                "content-length is missing",
+            )
+    return None
+
+
+def no_http(outcome: Outcome, seen: Seen) -> Finding | None:
+    if not seen.garbage:
+        return None
+    return Finding(
+        f"What came is no HTTP answer: {seen.garbage}.", len(seen.received)
+    )
+
+
+# What came back, and what was expected
+
+
+def wrong_answer_counted(outcome: Outcome, seen: Seen) -> Finding | None:
+    wrong = WRONG.search(outcome.reason)
+    if not wrong:
+        return None
+    said = clipped(" ".join(wrong[1].split()), 110)
+    return Finding(f"A warm hello is answered wrongly: {said}")
+
+
+def connection_ends_otherwise(outcome: Outcome, seen: Seen) -> Finding | None:
+    left, right = value(seen.left), value(seen.right)
+    if not {str(left), str(right)} <= ENDS:
+        return None
+    cause = f"The connection was {left}, but it must be {right}."
+    if left == "silent":
+        cause = f"The server is silent; the connection must be {right}."
+    return Finding(cause, len(seen.received), f"{right} was expected")
+
+
+def wrong_answers(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Compare lists of answers: statuses, or status and content."""
+    got, want = value(seen.left), value(seen.right)
+    if not seen.sent or not all(isinstance(v, list) for v in (got, want)):
+        return None
+    if not of_answers(got) or not of_answers(want):
+        return None
+    if sorted(got) == sorted(want):
+        at = content_at(seen, next_difference(got, want))
+        return Finding(
+            "The answers came in another order than the requests.",
+            at,
+            "another answer's content",
+        )
+    number = next_difference(got, want)
+    if number == len(got):
+        return Finding(
+            f"{len(got)} of {len(want)} answers came: one is never written.",
+            len(seen.received),
+            f"answer {number + 1} is missing",
+        )
+    if number == len(want):
+        return Finding(f"{len(got)} answers came, not {len(want)}.")
+    return of_one(seen, number, got[number], want[number])
+
+
+def of_answers(values: Any) -> bool:
+    """Return whether these may be statuses, or pairs that begin with one."""
+    return all(
+        isinstance(v, int) or (isinstance(v, tuple) and len(v) == 2)
+        for v in values
+    )
+
+
+def next_difference(got: list[Any], want: list[Any]) -> int:
+    pairs = zip(got, want, strict=False)
+    unlike = (n for n, (a, b) in enumerate(pairs) if a != b)
+    return next(unlike, min(len(got), len(want)))
+
+
+def content_at(seen: Seen, number: int) -> int:
+    known = parts(seen.received)
+    return known[number].content_at if number < len(known) else 0
+
+
+def of_one(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
+    """Compare one answer: a status, or a status and something else."""
+    known = parts(seen.received)
+    if number >= len(known):
+        return None
+    part = known[number]
+    status, other = got if isinstance(got, tuple) else (got, None)
+    right, wanted = want if isinstance(want, tuple) else (want, None)
+    if status != right:
+        return Finding(
+            f"The status is {status}, but it must be {right}.",
+            part.status_at,
+            f"{right} was expected",
+        )
+    if isinstance(wanted, bytes) and isinstance(other, bytes):
+        return of_content(seen, number, other, wanted)
+    return of_field(seen, number, other, wanted)
+
+
+def of_content(seen: Seen, number: int, got: bytes, want: bytes) -> Finding:
+    place = differs(got.decode("latin-1"), want.decode("latin-1"))
+    cause = "The content is another than expected."
+    if not got:
+        cause = "The answer has no content: who should have set its body?"
+    text = want.decode("latin-1")
+    return Finding(
+        cause,
+        content_at(seen, number) + place,
+        clipped(f"expected {text[place:] or 'the end'}", 40),
+    )
+
+
+def of_field(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
+    """Compare a field; the line of the test says which."""
+    name = FIELD.search(seen.statement)
+    known = parts(seen.received)
+    if not name or number >= len(known):
+        return None
+    part, title = known[number], name[1].title()
+    value_, at = part.fields.get(name[1], (None, part.fields_end))
+    if value_ is None:
+        return Finding(
+            f"The field {title} is missing.", at, f"{name[1]} is missing"
+        )
+    if not isinstance(want, str):
+        return Finding(f"The field {title} must not be there.", at, "too much")
+    return Finding(
+        f"The field {title} has another value than expected.",
+        at + differs(value_, want),
+        clipped(f"expected {want}", 40),
+    )
+
+
+def wrong_part(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Compare a part of one answer: status, content, a field, or all."""
+    got, want = value(seen.left), value(seen.right)
+    if not seen.received:
+        return None
+    if FIELD.search(seen.statement) and not isinstance(got, tuple):
+        wanted = got if seen.operator == "in" else want
+        return of_field(seen, 0, got, wanted)
+    if isinstance(got, bytes) and isinstance(want, bytes):
+        if got.decode("latin-1") == seen.received and seen.operator == "==":
+            return of_bytes(seen, want.decode("latin-1"))
+        if seen.operator == "==":
+            return of_content(seen, 0, got, want)
+    pairs = isinstance(got, tuple) and isinstance(want, tuple)
+    numbers = type(got) is int and "status" in seen.statement
+    if numbers or (pairs and len(got) == len(want) == 2):
+        return of_one(seen, 0, got, want)
+    return None
+
+
+def of_bytes(seen: Seen, want: str) -> Finding:
+    at = differs(seen.received, want)
+    part = parts(seen.received)[0] if parts(seen.received) else None
+    missing = (
+        part
+        and "content-length" in want
+        and not part.fields.get("content-length")
+    )
+    cause = "The bytes are others than the promised ones."
+    if missing:
+        cause = "Content-Length is missing."
+    rest = want[at:].split("\r\n")[0]
+    return Finding(cause, at, clipped(f"expected {rest}", 40))
+
+
+# Values that were never on the wire
+
+
+def nothing_raised(outcome: Outcome, seen: Seen) -> Finding | None:
+    missing = RAISED.search(outcome.reason)
+    if not missing:
+        return None
+    return Finding(f"Nothing was raised, where {missing[1]} is due.")
+
+
+def too_expensive(outcome: Outcome, seen: Seen) -> Finding | None:
+    cost = COST.search(seen.statement)
+    if not cost or seen.operator not in ("<", "=="):
+        return None
+    what = cost[1].replace("_", " ").replace("c calls", "calls into C")
+    fewer = "fewer than " if seen.operator == "<" else ""
+    return Finding(
+        f"A warm hello costs {seen.left} {what}; it must be"
+        f" {fewer}{seen.right}."
+    )
+
+
+def another_order(outcome: Outcome, seen: Seen) -> Finding | None:
+    got, want = value(seen.left), value(seen.right)
+    if not (isinstance(got, list) and isinstance(want, list)):
+        return None
+    if len(got) == len(want) and sorted(map(str, got)) == sorted(
+        map(str, want)
+    ):
+        return Finding("All of it came, in another order.", compared=True)
+    more = [one for one in got if one not in want]
+    less = [one for one in want if one not in got]
+    if less and not more:
+        return Finding(f"{less[0]!r} is missing.", compared=True)
+    if more and not less:
+        return Finding(f"{more[0]!r} is too much.", compared=True)
+    return None
+
+
+def other_values(outcome: Outcome, seen: Seen) -> Finding | None:
+    if seen.operator == "not in":
+        return Finding(f"It tells {clipped(seen.left, 40)}, and must not.")
+    if seen.operator == "in":
+        return Finding(f"{clipped(seen.left, 60)} is not there.")
+    if not seen.operator:
+        return None
+    return Finding("Another value came than expected.", compared=True)
+
+
+def value(text: str) -> Any:
+    """Return the value that Python wrote so, or None."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+Rule = Callable[[Outcome, Seen], Finding | None]
+RULES: list[Rule] = [
+    server_ended,
+    server_hangs,
+    not_loaded,
+    name_is_missing,
+    never_awaited,
+    raised,
+    nothing_came,
+    line_ends_with_lf,
+    end_of_content_is_not_told,
+    length_does_not_fit,
+    no_http,
+    wrong_answer_counted,
+    connection_ends_otherwise,
+    wrong_answers,
+    wrong_part,
+    nothing_raised,
+    too_expensive,
+    another_order,
+    other_values,
+]

@@ -1,0 +1,307 @@
+"""Explain a broken promise as a person would, on one screen.
+
+Knows: the parts of an explanation and their order; curl; 24 lines of 80.
+Does not know: how promises are run; why one is broken (see causes.py).
+"""
+
+import ast
+import re
+import shlex
+import textwrap
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workshop import causes, received
+from workshop.checking import Cut, parsed
+from workshop.course import Task
+from workshop.errors import WorkshopError
+from workshop.mistakes import shown
+from workshop.outcomes import Outcome, Seen
+from workshop.verbs import START
+
+LINES, COLUMNS = 23, 80  # of a screen of 24: one line stands above
+PORT = 8001
+PLACE = re.compile(r"(\S+\.py), line \d+")
+ROOM_SENT, ROOM_RECEIVED = 5, 7  # lines
+TOO_LONG = ["# with curl; the bytes are too many to be typed here"]
+LEFT_OUT = ("host", "content-length", "connection")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is said of a promise that is broken."""
+
+    promise: str  # "02_routing: unknown path is a 404"
+    cause: str
+    place: str
+    task: Task | None = None
+    evidence: tuple[str, ...] = ()  # lines: bytes or values, with a caret
+    by_hand: tuple[str, ...] = ()  # command lines
+
+    def lines(self) -> list[str]:
+        """Return it as at most 24 lines of at most 80 columns."""
+        hint = f"{START} hint" + (f" {self.task.number}" if self.task else "")
+        before = wrapped("FAIL  " + self.promise, "      ")
+        after = [
+            *(["Try it by hand:"] if self.by_hand else []),
+            *indented(self.by_hand),
+            *wrapped(f"Likely cause: {self.cause}", "  "),
+            *wrapped(f"Look at: {self.place}", "  "),
+            f"For a hint: {hint}",
+        ]
+        room = LINES - len(before) - len(after)
+        made = [*before, *fewer(list(self.evidence), room), *after]
+        return [line.rstrip() for line in made]
+
+
+def fewer(lines: list[str], room: int) -> list[str]:
+    """Leave out what was sent, but for its first line, where it is tight."""
+    while len(lines) > room:
+        lines.pop(2 if lines[2].startswith(" ") else -1)
+    return lines
+
+
+def indented(lines: tuple[str, ...]) -> list[str]:
+    return ["  " + line for line in lines]
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """Return at most four lines; a longer word is broken."""
+    made = textwrap.wrap(text, COLUMNS, subsequent_indent=indent)
+    return made if len(made) <= 4 else [*made[:3], indent + "..."]
+
+
+# What is explained
+
+
+def of_outcome(
+    outcome: Outcome, folder: Path, task: Task | None
+) -> Explanation:
+    """Explain a promise that was broken."""
+    seen = Seen(**outcome.seen)
+    finding = causes.found(outcome)
+    named = PLACE.search(finding.cause)
+    where = seen.stuck or seen.where or (named[0] if named else "")
+    step, name = parsed(outcome.nodeid)
+    case = f" ({outcome.case})" if outcome.case else ""
+    return Explanation(
+        f"{step}: {name}{case}",
+        finding.cause,
+        where or look_at(folder, task, outcome.place),
+        task,
+        tuple(evidence(seen, finding)),
+        tuple(by_hand(seen, folder, outcome.place)),
+    )
+
+
+def of_cut(
+    cut: Cut, folder: Path, where: str, task: Task | None
+) -> Explanation:
+    """Explain a promise that did not end, or ended Python."""
+    step, name = parsed(cut.nodeid) if cut.nodeid else ("", "")
+    sentence = str(cut).removeprefix(cut.nodeid).strip()
+    return Explanation(
+        f"{step}: {name}" if name else "The promises could not be run",
+        sentence[:1].upper() + sentence[1:],
+        where or look_at(folder, task, ""),
+        task,
+    )
+
+
+def of_error(
+    error: WorkshopError, folder: Path, task: Task | None
+) -> Explanation:
+    """Explain why a folder's program cannot be tried at all."""
+    place = PLACE.search(str(error))
+    return Explanation(
+        f"{shown(folder)} starts",
+        str(error),
+        place[0] if place else look_at(folder, task, ""),
+        task,
+    )
+
+
+# The place to look
+
+
+def look_at(folder: Path, task: Task | None, test: str) -> str:
+    """Return where the task's symbol is, or should be; else the test."""
+    if task is None:
+        return f"{test} (the promise)" if test else shown(folder)
+    room, _, name = task.symbol.partition(".")
+    path = folder / (room.replace(".", "/") + ".py")
+    line = defined(path, name)
+    at = f", line {line}" if line else ""
+    return f"{shown(path)}{at}: {name or room}"
+
+
+def defined(path: Path, name: str) -> int | None:
+    """Return the line where a file defines `Class.method`, or None."""
+    try:
+        body: list[ast.stmt] = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return None
+    line = None
+    for word in name.split("."):
+        kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        for node in body:
+            if isinstance(node, kinds) and node.name == word:
+                line, body = node.lineno, node.body
+                break
+        else:
+            return assigned(body, word) or line
+    return line
+
+
+def assigned(body: list[ast.stmt], name: str) -> int | None:
+    """Return the line where a name is assigned, or None."""
+    for node in body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(t, ast.Name) and t.id == name for t in targets):
+            return node.lineno
+    return None
+
+
+# What was sent and received, or compared
+
+
+def evidence(seen: Seen, finding: causes.Finding) -> list[str]:
+    """Return what was sent and received; else the values compared."""
+    if seen.sent and not (finding.compared and seen.received):
+        return [*sent(seen.sent), *came(seen, finding)]
+    if seen.operator and len(seen.left) + len(seen.right) > 2:
+        return compared(seen)
+    return []
+
+
+def sent(segments: list[str]) -> list[str]:
+    """Return the bytes sent, segment by segment."""
+    joined = "".join(segments)
+    pieces = [piece for piece in segments if piece]
+    if len(pieces) < 2 or len(pieces) > ROOM_SENT - 1:
+        cut = f", in {len(pieces)} pieces" if len(pieces) > 1 else ""
+        return [
+            f"Sent{cut}:",
+            *indented(tuple(received.shown(joined, ROOM_SENT))),
+        ]
+    lines = [received.clipped(received.escaped(piece)) for piece in pieces]
+    return [f"Sent, in {len(pieces)} pieces:", *indented(tuple(lines))]
+
+
+def came(seen: Seen, finding: causes.Finding) -> list[str]:
+    """Return the bytes received, with the caret."""
+    at = finding.at
+    if at is not None:
+        at = min(at, len(seen.received))
+    rows = received.shown(seen.received, ROOM_RECEIVED, at, finding.note)
+    return ["Received:", *indented(tuple(rows))]
+
+
+def compared(seen: Seen) -> list[str]:
+    """Return what came and what was expected, the difference in sight."""
+    left, right = seen.left, seen.right
+    at = received.differs(left, right)
+    start = max(0, at - received.WIDTH // 2) if at > 60 else 0
+    mark = "..." if start else ""
+    label = {"<": "Less than: ", "in": "Is not in: ", "not in": "Is in:     "}
+    expected = label.get(seen.operator, "Expected:  ")
+    width = COLUMNS - len(expected)
+    rows = [mark + text[start + len(mark) :] for text in (left, right)]
+    made = [
+        "Came:      " + received.clipped(rows[0], width),
+        expected + received.clipped(rows[1], width),
+    ]
+    if seen.operator == "==" and at - start < width:
+        made.append(" " * (len(expected) + at - start) + "^")
+    return made
+
+
+# How to try it
+
+
+def by_hand(seen: Seen, folder: Path, test: str) -> list[str]:
+    """Return the command lines that send the same by hand."""
+    if not any(seen.sent):
+        return []
+    lines = [f"{START} serve {short(folder)} --port {PORT}"]
+    if not known("".join(seen.sent)):
+        lines.append(f"# with the routes of {test} in your app.py")
+    return [*lines, *typed(curl(seen.sent))]
+
+
+def typed(line: str) -> list[str]:
+    """Return a command line, which goes on after a backslash."""
+    if len(line) <= received.WIDTH:
+        return [line]
+    words = re.split(r" (?=-|'?http|telnet|curl)", line)
+    made = [words[0]]
+    for word in words[1:]:
+        if len(made[-1]) + len(word) > received.WIDTH - 4:
+            made[-1] += " \\"
+            made.append("  " + word)
+        else:
+            made[-1] += " " + word
+    return (
+        made if all(len(x) <= received.WIDTH + 2 for x in made) else TOO_LONG
+    )
+
+
+def short(folder: Path) -> str:
+    """Return a folder as it is typed."""
+    return shlex.quote(shown(folder))
+
+
+def known(data: str) -> bool:
+    """Return whether the app of the steps has this route, or nobody."""
+    line = data.split("\r\n")[0].split(" ")
+    path = line[1].partition("?")[0] if len(line) == 3 else "/"
+    return path in ("/", "/nowhere") or path.startswith("/hello")
+
+
+def curl(segments: list[str]) -> str:
+    """Return a line of curl that sends the same, or nearly.
+
+    >>> curl(["PUT /a?b HTTP/1.1\\r\\nHost: pico\\r\\n\\r\\n"])
+    "curl -i -X PUT 'http://127.0.0.1:8001/a?b'"
+    """
+    pieces = [piece for piece in segments if piece]
+    head, blank, content = "".join(pieces).partition("\r\n\r\n")
+    line, *fields = head.split("\r\n")
+    words = line.split(" ")
+    simple = len(pieces) == 1 and len(words) == 3 and blank
+    if not simple or not words[2].startswith("HTTP/1") or " HTTP/1" in content:
+        return raw_curl("".join(pieces))
+    return " ".join(["curl", "-i", *options(words, fields, content)])
+
+
+def options(words: list[str], fields: list[str], content: str) -> list[str]:
+    """Return what curl is told of a request."""
+    method, path, version = words
+    made = ["--http1.0"] if version == "HTTP/1.0" else []
+    if method == "HEAD":
+        made.append("--head")
+    elif method != ("POST" if content else "GET"):
+        made.append(f"-X {method}")
+    for field in fields:
+        if field.partition(":")[0].lower() not in LEFT_OUT:
+            made.append(f"-H {quoted(field)}")
+    if content:
+        made.append(f"--data-binary {quoted(content)}")
+    return [*made, quoted(f"http://127.0.0.1:{PORT}{path}")]
+
+
+def quoted(text: str) -> str:
+    return shlex.quote(received.escaped(text))
+
+
+def raw_curl(data: str) -> str:
+    """Return a line that sends bytes as they are."""
+    text = received.escaped(data).replace("%", "%%")
+    return (
+        f"printf {shlex.quote(text)} | curl -sN -m 2 telnet://127.0.0.1:{PORT}"
+    )
+
+
+def named(explanation: Explanation, promise: str) -> Explanation:
+    """Return the explanation of something else than a test."""
+    return replace(explanation, promise=promise)

@@ -1,0 +1,97 @@
+"""Find the line of a folder that a traceback, or a stack, is about.
+
+Knows: how Python writes tracebacks and faulthandler writes stacks.
+Does not know: who wrote them, what is told to the learner.
+"""
+
+import contextlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from workshop.mistakes import shown
+
+FRAME = re.compile(r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+)', re.M)
+HEADER = "Traceback (most recent call last):"
+ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
+# What the tests raise themselves, to see what becomes of it.
+ON_PURPOSE = {"RuntimeError", "HttpError", "messages.HttpError"}
+AWAITED = re.compile(r"coroutine '([\w.<>]+)' was never awaited")
+PATIENCE = 2.0  # seconds for a process to write its stack
+
+
+def blamed(text: str, folder: Path) -> tuple[str, str]:
+    """Return the last exception that a folder's code raised, and its line.
+
+    An exception that was raised on purpose, by a test, is nobody's fault.
+    Both are empty if there is none.
+    """
+    for part in reversed(text.split(HEADER)[1:]):
+        frames = list(FRAME.finditer(part))
+        error = raised(part[frames[-1].end() :] if frames else part)
+        if not frames or not error:
+            continue
+        own = [frame for frame in frames if is_below(frame["path"], folder)]
+        foreign = is_test(frames[-1]["path"])
+        if own and not (foreign and error.partition(":")[0] in ON_PURPOSE):
+            return error, "" if foreign else place(own[-1])
+    return "", ""
+
+
+def raised(text: str) -> str:
+    """Return the line that names the exception, behind the last frame."""
+    for line in text.splitlines():
+        name = ERROR.match(line)
+        if name and line[:1].isalpha():
+            return line.strip()
+    return ""
+
+
+def is_test(path: str) -> bool:
+    """Return whether a frame lies in a test, or in what tests serve."""
+    name = Path(path).name
+    return name.startswith("test_") or name == "wire_app.py"
+
+
+def is_below(path: str, folder: Path) -> bool:
+    return Path(path).is_relative_to(folder)
+
+
+def place(frame: "re.Match[str]") -> str:
+    """Return file and line as a person writes them."""
+    return f"{shown(Path(frame['path']))}, line {frame['line']}"
+
+
+def stuck(text: str, folder: Path) -> str:
+    """Return the line where a program stands, of a stack by faulthandler.
+
+    Empty if its loop only waits for something to happen.
+    """
+    for stack in text.split("most recent call first")[1:]:
+        for frame in FRAME.finditer(stack):
+            if is_below(frame["path"], folder):
+                return place(frame)
+            if {"asyncio", "uvloop"} & set(Path(frame["path"]).parts):
+                break
+    return ""
+
+
+def let_tell(process: "subprocess.Popen[Any]") -> None:
+    """Let a program that hangs write its stack, and end.
+
+    It was started with PYTHONFAULTHANDLER=1; Windows has no signal for it.
+    """
+    if sys.platform == "win32" or process.poll() is not None:
+        return
+    import resource
+    import signal
+
+    if sys.platform == "linux":  # No file named core in the folder.
+        limits = (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
+        with contextlib.suppress(OSError):
+            resource.prlimit(process.pid, resource.RLIMIT_CORE, limits)
+    process.send_signal(signal.SIGABRT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)

@@ -1,0 +1,245 @@
+"""Judge the learner's folder: does it start, does it keep its promises?
+
+Knows: the order of promises, tasks, wire rows, the price of a hello.
+Does not know: how a verdict is shown; why a promise is broken.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from workshop import checking, course, explain, serving, traces, wire
+from workshop.bench import Case
+from workshop.bench.counts import Counts, count
+from workshop.errors import WorkshopError
+from workshop.exchange import Exchange
+from workshop.explain import Explanation
+from workshop.mistakes import shown, syntax
+from workshop.outcomes import Outcome, Seen
+from workshop.serving import Target
+from workshop.steps import Step, all_steps
+
+PATIENCE = 10.0  # seconds for one promise, and for the program to start
+STACK = 0.8  # of this patience; then Python writes where it stands
+HELLO = Case(
+    "hello",
+    b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    content=b'{"message":"Hello bench"}',
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a folder: an explanation, unless all is kept."""
+
+    kept: int
+    explanation: Explanation | None = None
+
+
+def judge(folder: Path, step: Step) -> Verdict:
+    """Judge a folder by all promises up to a step; stop at the first."""
+    try:
+        startable(folder)
+    except WorkshopError as error:
+        return Verdict(0, explain.of_error(error, folder, first(step, set())))
+    verdict = promises(folder, step, files(step))
+    if verdict.explanation:
+        return verdict
+    return rows(folder, step, verdict.kept)
+
+
+# Does it start?
+
+
+def startable(folder: Path) -> None:
+    """Raise a sentence unless the folder's program starts and listens."""
+    if not folder.is_dir() or not any(folder.glob("*.py")):
+        raise WorkshopError(
+            f"{shown(folder)} holds no program, no .py file at all: write"
+            " pico.py, or get it back with `python3 start.py reset`."
+        )
+    program = serving.main_file(folder)
+    for path in sorted(folder.rglob("*.py")):
+        if "__pycache__" not in path.parts:
+            syntax(path)
+    empty(program)
+    with serving.launched(folder, patience=PATIENCE):
+        pass
+
+
+def empty(program: Path) -> None:
+    """Raise a sentence if there is nothing in a program."""
+    if not program.read_bytes().strip():
+        raise WorkshopError(
+            f"{shown(program)} is empty: write it, or get it back with"
+            " `python3 start.py undo`."
+        )
+
+
+# Promises
+
+
+def files(step: Step) -> list[str]:
+    """Return the test files of all steps so far, in their order."""
+    return [
+        str(path)
+        for one in all_steps()
+        if one.number <= step.number
+        for path in sorted(one.folder.glob("test_*.py"))
+    ]
+
+
+def promises(folder: Path, step: Step, nodeids: list[str]) -> Verdict:
+    """Run these promises on a folder, until the first that is broken."""
+    words = [
+        *nodeids,
+        "--learner",
+        "-x",
+        f"--through={step.number}",
+        f"--target={folder}",
+        f"--override-ini=faulthandler_timeout={PATIENCE * STACK}",
+    ]
+    kept: set[str] = set()
+    try:
+        for outcome in checking.reported(words, PATIENCE):
+            name = test_name(outcome.nodeid)
+            if outcome.word == "broken":
+                kept.discard(name)
+                return Verdict(len(kept), of(outcome, folder, step, kept))
+            kept.add(name)
+    except checking.Cut as cut:
+        where = traces.stuck(cut.stack, folder)
+        task = task_of(step, test_name(cut.nodeid), kept)
+        return Verdict(len(kept), explain.of_cut(cut, folder, where, task))
+    return Verdict(len(kept))
+
+
+def of(
+    outcome: Outcome, folder: Path, step: Step, kept: set[str]
+) -> Explanation:
+    """Explain a broken promise; its task is the place to look."""
+    task = task_of(step, test_name(outcome.nodeid), kept)
+    return explain.of_outcome(outcome, folder, task)
+
+
+def test_name(nodeid: str) -> str:
+    """Return the name of a test, without its parameters."""
+    return nodeid.rpartition("::")[2].partition("[")[0]
+
+
+def task_of(step: Step, name: str, kept: set[str]) -> course.Task | None:
+    """Return the task of a promise, else the first that is not done."""
+    for task in course.tasks(step):
+        if task.test == name:
+            return task
+    return first(step, kept)
+
+
+def first(step: Step, kept: set[str]) -> course.Task | None:
+    """Return the first task whose promise was not seen to be kept."""
+    known = course.tasks(step)
+    undone = (task for task in known if task.test not in kept)
+    return next(undone, known[-1] if known else None)
+
+
+# Wire rows
+
+
+def rows(folder: Path, step: Step, kept: int) -> Verdict:
+    """Try the wire rows promised so far; explain the first wrong one."""
+    promised = [row for row in wire.counted() if row.since <= step.number]
+    if not promised:
+        return Verdict(kept)
+    chosen = Target(folder.name, folder, None)
+    with wire.served(chosen) as url:
+        verdicts = wire.judge_all(url, step.number)
+    wrong = [r for r in promised if verdicts[r.number].word == "wrong"]
+    if not wrong:
+        return Verdict(kept + len(promised))
+    right = kept + len(promised) - len(wrong)
+    return Verdict(right, of_row(folder, step, wrong[0]))
+
+
+def of_row(folder: Path, step: Step, row: wire.Row) -> Explanation:
+    """Try a wrong row again, alone; explain its first wrong case."""
+    chosen = Target(folder.name, folder, None)
+    with wire.served(chosen) as url:
+        outcome = next(outcomes(url, row), None)
+    outcome = outcome or Outcome(f"wire::{row.name}", "broken", reason="")
+    made = explain.of_outcome(outcome, folder, first(step, set()))
+    name = f"wire row {row.number}: {row.name} ({row.rfc})"
+    return explain.named(made, name)
+
+
+def outcomes(url: str, row: wire.Row) -> Iterator[Outcome]:
+    """Yield an outcome for each case of a row that is wrong."""
+    client = wire.Wire(url)
+    for case in row.cases:
+        for cut in case.cuts:
+            seen = wire.exchange(client, case, cut)
+            said = "; ".join(wire.compare(case, cut, seen))
+            if said:
+                facts = asdict(compared(case, cut, seen))
+                yield Outcome("", "broken", reason=said, seen=facts)
+
+
+def compared(case: wire.Case, cut: wire.Cut, seen: Exchange) -> Seen:
+    """Return what an assertion would have told of a wrong case."""
+    segments = wire.segments(case, cut)
+    made = Seen(
+        [s.decode("latin-1") for s in segments if isinstance(s, bytes)],
+        seen.raw.decode("latin-1"),
+        seen.end,
+        seen.garbage or "",
+        operator="==",
+    )
+    wanted = wire.expected(case, cut)
+    got = [(a.status, a.content) for a in seen.answers]
+    want = [(w.status, in_bytes(w, a)) for w, a in zip_answers(wanted, seen)]
+    made.left, made.right = repr(got), repr(want)
+    if got == want:
+        other_facts(made, wanted, case, seen)
+    return made
+
+
+def zip_answers(
+    wanted: list[wire.Expected], seen: Exchange
+) -> Iterator[tuple[wire.Expected, wire.Answer | None]]:
+    """Yield what was wanted, each with the answer that came, if any."""
+    answers: list[wire.Answer | None] = [*seen.answers]
+    answers += [None] * (len(wanted) - len(answers))
+    yield from zip(wanted, answers, strict=False)
+
+
+def in_bytes(want: wire.Expected, answer: wire.Answer | None) -> bytes:
+    """Return the content that is wanted; any that came where all are."""
+    if want.content is None:
+        return answer.content if answer else b""
+    return want.content.encode("latin-1")
+
+
+def other_facts(
+    made: Seen, wanted: list[wire.Expected], case: wire.Case, seen: Exchange
+) -> None:
+    """Note the field, or the end, that is another than expected."""
+    for want, answer in zip_answers(wanted, seen):
+        names = dict.fromkeys(want.without) | want.fields
+        for name, value in names.items():
+            if answer and answer.field(name) != value:
+                made.statement = f'.field("{name}")'
+                made.left, made.right = repr(answer.field(name)), repr(value)
+                return
+    made.left, made.right = repr(seen.end), repr(case.then)
+
+
+# The price
+
+
+def prices(folder: Path, step: Step) -> tuple[Counts, Counts] | str:
+    """Return what a hello costs here and in the reference, or why not."""
+    try:
+        mine, _ = count(folder, HELLO)
+        theirs, _ = count(step.folder, HELLO)
+    except WorkshopError as error:
+        return str(error)
+    return mine, theirs
