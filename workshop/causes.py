@@ -22,7 +22,8 @@ SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 BARE_LF = re.compile(r"(?<!\r)\n")
-ENDS = {"kept", "closed", "reset", "silent", "left"}
+AT_LAST = {"kept": "is kept open", "silent": "is not ended"}
+ENDS = {"ended", "kept", "closed", "reset", "silent", "left"}
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
     return Finding(
         f"{seen.awaited} was called without await: nothing in it has run.",
         len(seen.received),
+        "content is missing",
     )
 
 
@@ -103,7 +105,8 @@ def raised(outcome: Outcome, seen: Seen) -> Finding | None:
         return None
     return Finding(
         f"Your code raised {clipped(seen.error, 110).rstrip('.')}.",
-        len(seen.received),
+        len(seen.received) or None,
+        "then it raised",
     )
 
 
@@ -113,13 +116,20 @@ def raised(outcome: Outcome, seen: Seen) -> Finding | None:
 def nothing_came(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.sent or seen.received or wanted_nothing(seen):
         return None
+    if seen.loose:
+        return Finding(
+            f"Nothing was answered, as {seen.loose} went through: who catches"
+            " what a handler raises?",
+            0,
+            "an answer is missing",
+        )
     if seen.end == "silent":
         return Finding("No answer came: is it written at all?", 0, "silence")
     return Finding(
         "The connection ended without an answer: is it closed, or broken off,"
         " before the answer is written?",
         0,
-        f"here it was {seen.end}" if seen.end else "",
+        "the connection ended here",
     )
 
 
@@ -193,10 +203,13 @@ def connection_ends_otherwise(outcome: Outcome, seen: Seen) -> Finding | None:
     left, right = value(seen.left), value(seen.right)
     if not {str(left), str(right)} <= ENDS:
         return None
-    cause = f"The connection was {left}, but it must be {right}."
-    if left == "silent":
-        cause = f"The server is silent; the connection must be {right}."
-    return Finding(cause, len(seen.received), f"{right} was expected")
+    came = AT_LAST.get(left, "ended")
+    want = "be kept open" if right == "kept" else "be ended"
+    return Finding(
+        f"The connection {came}, but it must {want}.",
+        len(seen.received),
+        f"then it {came}",
+    )
 
 
 def wrong_answers(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -214,6 +227,8 @@ def wrong_answers(outcome: Outcome, seen: Seen) -> Finding | None:
             "another answer's content",
         )
     number = next_difference(got, want)
+    if number == len(got) and seen.loose:
+        return Finding(f"An answer is missing: {seen.loose} went through.")
     if number == len(got):
         return Finding(
             f"{len(got)} of {len(want)} answers came: one is never written.",
@@ -264,6 +279,13 @@ def of_one(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
 
 
 def of_content(seen: Seen, number: int, got: bytes, want: bytes) -> Finding:
+    part = parts(seen.received)[number]
+    if part.status >= 400:
+        return Finding(
+            f"The answer is an error: its status is {part.status}.",
+            part.status_at,
+            "no error was expected",
+        )
     place = differs(got.decode("latin-1"), want.decode("latin-1"))
     cause = "The content is another than expected."
     if not got:

@@ -110,6 +110,7 @@ def reported(
     """
     env = dict(os.environ)
     env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # It takes half a second.
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "--json-lines", *words],

@@ -66,8 +66,14 @@ def indented(lines: tuple[str, ...]) -> list[str]:
 
 
 def wrapped(text: str, indent: str) -> list[str]:
-    """Return at most four lines; a longer word is broken."""
-    made = textwrap.wrap(text, COLUMNS, subsequent_indent=indent)
+    """Return at most four lines; words, such as paths, stay whole."""
+    made = textwrap.wrap(
+        text,
+        COLUMNS,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
     return made if len(made) <= 4 else [*made[:3], indent + "..."]
 
 
@@ -75,9 +81,9 @@ def wrapped(text: str, indent: str) -> list[str]:
 
 
 def of_outcome(
-    outcome: Outcome, folder: Path, task: Task | None
+    outcome: Outcome, folder: Path, task: Task | None, symbol: str = ""
 ) -> Explanation:
-    """Explain a promise that was broken."""
+    """Explain a promise that was broken; the symbol is the place to look."""
     seen = Seen(**outcome.seen)
     finding = causes.found(outcome)
     named = PLACE.search(finding.cause)
@@ -87,10 +93,10 @@ def of_outcome(
     return Explanation(
         f"{step}: {name}{case}",
         finding.cause,
-        where or look_at(folder, task, outcome.place),
+        where or look_at(folder, task, outcome.place, symbol),
         task,
         tuple(evidence(seen, finding)),
-        tuple(by_hand(seen, folder, outcome.place)),
+        tuple(by_hand(seen, folder, seen.program or outcome.place)),
     )
 
 
@@ -124,12 +130,15 @@ def of_error(
 # The place to look
 
 
-def look_at(folder: Path, task: Task | None, test: str) -> str:
+def look_at(
+    folder: Path, task: Task | None, test: str, symbol: str = ""
+) -> str:
     """Return where the task's symbol is, or should be; else the test."""
-    if task is None:
+    symbol = symbol or (task.symbol if task else "")
+    if not symbol:
         return f"{test} (the promise)" if test else shown(folder)
-    room, _, name = task.symbol.partition(".")
-    path = folder / (room.replace(".", "/") + ".py")
+    room, _, name = symbol.partition(".")
+    path = folder / f"{room}.py"
     line = defined(path, name)
     at = f", line {line}" if line else ""
     return f"{shown(path)}{at}: {name or room}"
@@ -226,14 +235,11 @@ def by_hand(seen: Seen, folder: Path, test: str) -> list[str]:
     lines = [f"{START} serve {short(folder)} --port {PORT}"]
     if not known("".join(seen.sent)):
         lines.append(f"# with the routes of {test} in your app.py")
-    return [*lines, *typed(curl(seen.sent))]
+    return [*lines, *curl(seen.sent)]
 
 
-def typed(line: str) -> list[str]:
-    """Return a command line, which goes on after a backslash."""
-    if len(line) <= received.WIDTH:
-        return [line]
-    words = re.split(r" (?=-|'?http|telnet|curl)", line)
+def typed(words: list[str]) -> list[str]:
+    """Return a command line, which goes on behind a backslash."""
     made = [words[0]]
     for word in words[1:]:
         if len(made[-1]) + len(word) > received.WIDTH - 4:
@@ -241,9 +247,8 @@ def typed(line: str) -> list[str]:
             made.append("  " + word)
         else:
             made[-1] += " " + word
-    return (
-        made if all(len(x) <= received.WIDTH + 2 for x in made) else TOO_LONG
-    )
+    fits = max(map(len, made)) <= received.WIDTH + 2 and len(made) <= 4
+    return made if fits else TOO_LONG
 
 
 def short(folder: Path) -> str:
@@ -258,11 +263,11 @@ def known(data: str) -> bool:
     return path in ("/", "/nowhere") or path.startswith("/hello")
 
 
-def curl(segments: list[str]) -> str:
-    """Return a line of curl that sends the same, or nearly.
+def curl(segments: list[str]) -> list[str]:
+    """Return the lines of curl that send the same, or nearly.
 
     >>> curl(["PUT /a?b HTTP/1.1\\r\\nHost: pico\\r\\n\\r\\n"])
-    "curl -i -X PUT 'http://127.0.0.1:8001/a?b'"
+    ["curl -i -X PUT 'http://127.0.0.1:8001/a?b'"]
     """
     pieces = [piece for piece in segments if piece]
     head, blank, content = "".join(pieces).partition("\r\n\r\n")
@@ -271,7 +276,7 @@ def curl(segments: list[str]) -> str:
     simple = len(pieces) == 1 and len(words) == 3 and blank
     if not simple or not words[2].startswith("HTTP/1") or " HTTP/1" in content:
         return raw_curl("".join(pieces))
-    return " ".join(["curl", "-i", *options(words, fields, content)])
+    return typed(["curl -i", *options(words, fields, content)])
 
 
 def options(words: list[str], fields: list[str], content: str) -> list[str]:
@@ -294,12 +299,16 @@ def quoted(text: str) -> str:
     return shlex.quote(received.escaped(text))
 
 
-def raw_curl(data: str) -> str:
-    """Return a line that sends bytes as they are."""
-    text = received.escaped(data).replace("%", "%%")
-    return (
-        f"printf {shlex.quote(text)} | curl -sN -m 2 telnet://127.0.0.1:{PORT}"
-    )
+def raw_curl(data: str) -> list[str]:
+    """Return lines that send bytes as they are, cut or not."""
+    heads = re.findall(r"(?s).+?\r\n\r\n|.+$", data)
+    quotes = [quoted(head.replace("%", "%%")) for head in heads]
+    glued = [quote + "\\" for quote in quotes[:-1]] + quotes[-1:]
+    lines = [f"printf {glued[0]}", *glued[1:]]
+    lines[-1] += " |"
+    lines.append(f"  curl -sN -m 2 telnet://127.0.0.1:{PORT}")
+    fits = max(map(len, lines)) <= received.WIDTH + 2 and len(lines) <= 4
+    return lines if fits else TOO_LONG
 
 
 def named(explanation: Explanation, promise: str) -> Explanation:

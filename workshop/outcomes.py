@@ -35,6 +35,8 @@ class Seen:
     where: str = ""  # its file and line: "work/pico.py, line 7"
     stuck: str = ""  # the line where its server hung
     ended: str = ""  # how its server ended: "status 0"
+    loose: str = ""  # an exception that nobody caught: "RuntimeError"
+    program: str = ""  # what ran on the folder, if not its own app
     awaited: str = ""  # a coroutine that was never awaited
 
 

@@ -44,13 +44,13 @@ from typing import Any
 import psutil
 import pytest
 
-from workshop import serving, steps, traces
+from workshop import course, serving, steps, traces
 from workshop.bench import Case
 from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
 from workshop.exchange import PATIENCE as WATCHDOG
 from workshop.exchange import Answer, Exchange, Wire
-from workshop.mistakes import of_exception
+from workshop.mistakes import of_exception, shown
 from workshop.outcomes import LONG, NOTES, JsonLines, Seen, why
 from workshop.serving import Running, Target, launched, main_file, number_of
 from workshop.steps import Rooms, Step, all_steps, find, load
@@ -421,6 +421,19 @@ def pytest_collection_modifyitems(
         items.sort(key=lambda item: item.path.name not in SLOW)
     if config.getoption("--learner"):
         items[:] = [i for i in items if not i.get_closest_marker("xfail")]
+        items.sort(key=task_order(config.stash[SERVERS].through))
+
+
+def task_order(number: str) -> Callable[[pytest.Item], tuple[str, int]]:
+    """Return what sorts promises: by step; of this one tasks come first."""
+    known = [task.test for task in course.tasks(find(number))]
+
+    def key(item: pytest.Item) -> tuple[str, int]:
+        own, name = home(item.path), item.name.partition("[")[0]
+        asked = own and own.number == number and name in known
+        return own.number if own else "", known.index(name) if asked else 99
+
+    return key
 
 
 # What is measured
@@ -558,6 +571,10 @@ def attach(
     seen.error, seen.where = traces.blamed(text, folder)
     awaited = traces.AWAITED.search(text)
     seen.awaited = awaited[1] if awaited else ""
+    seen.loose = traces.loose(text)
+    if LOGGED and LOGGED[-1] and not seen.loose:
+        seen.loose = type(LOGGED[-1]).__name__
+    seen.program = shown(CONTRACT) if running else ""
     own = [e for e in caught.traceback if traces.is_test(str(e.path))]
     seen.statement = str(own[-1].statement).strip()[:LONG] if own else ""
     report.__dict__["workshop_seen"] = seen

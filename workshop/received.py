@@ -32,10 +32,10 @@ def parts(raw: str) -> list[Part]:
     {'allow': ('GET', 24)}
     """
     starts = list(STATUS.finditer(raw))
-    ends = [found.start() for found in starts[1:]] + [len(raw)]
+    ends = [*(found.start() for found in starts[1:]), len(raw)]
     return [
         part(raw, found, end)
-        for found, end in zip(starts, ends, strict=True)
+        for found, end in zip(starts, ends, strict=bool(starts))
         if found[1] != "100"
     ]
 

@@ -40,8 +40,17 @@ def blamed(text: str, folder: Path) -> tuple[str, str]:
     return "", ""
 
 
+def loose(text: str) -> str:
+    """Return the name of the last exception that nobody caught, or ""."""
+    _, uncaught, after = text.rpartition("An answer was broken off")
+    if not uncaught:
+        _, uncaught, after = text.rpartition("exception was never retrieved")
+    names = [raised(part) for part in after.split(HEADER)[1:]]
+    return names[-1].partition(":")[0] if names else ""
+
+
 def raised(text: str) -> str:
-    """Return the line that names the exception, behind the last frame."""
+    """Return the line that names the exception, behind the frames."""
     for line in text.splitlines():
         name = ERROR.match(line)
         if name and line[:1].isalpha():

@@ -109,7 +109,7 @@ def promises(folder: Path, step: Step, nodeids: list[str]) -> Verdict:
             kept.add(name)
     except checking.Cut as cut:
         where = traces.stuck(cut.stack, folder)
-        task = task_of(step, test_name(cut.nodeid), kept)
+        task = clue(step, test_name(cut.nodeid))[0] or first(step, kept)
         return Verdict(len(kept), explain.of_cut(cut, folder, where, task))
     return Verdict(len(kept))
 
@@ -118,21 +118,40 @@ def of(
     outcome: Outcome, folder: Path, step: Step, kept: set[str]
 ) -> Explanation:
     """Explain a broken promise; its task is the place to look."""
-    task = task_of(step, test_name(outcome.nodeid), kept)
-    return explain.of_outcome(outcome, folder, task)
+    task, symbol = clue(step, test_name(outcome.nodeid))
+    task = task or first(step, kept)
+    return explain.of_outcome(outcome, folder, task, symbol)
+
+
+def clue(step: Step, name: str) -> tuple[course.Task | None, str]:
+    """Return the task of a promise, and the symbol that keeps it.
+
+    If it is no task's own promise, a hunk may say that it is needed for it,
+    in this step or in one before.
+    """
+    for task in course.tasks(step):
+        if task.test == name:
+            return task, task.symbol
+    for one in reversed([s for s in all_steps() if s.number <= step.number]):
+        for note in course.notes(one):
+            if note.by == name:
+                room = note.hunk.path.removesuffix(".py")
+                return of_hunk(step, one, note), f"{room}.{note.hunk.place}"
+        for task in course.tasks(one):
+            if task.test == name:
+                return None, task.symbol
+    return None, ""
+
+
+def of_hunk(step: Step, one: Step, note: course.Note) -> course.Task | None:
+    """Return the task that a hunk belongs to, if it is one of this step."""
+    known = course.tasks(step) if one == step else []
+    return next((t for t in known if note.hunk.number in t.hunks), None)
 
 
 def test_name(nodeid: str) -> str:
     """Return the name of a test, without its parameters."""
     return nodeid.rpartition("::")[2].partition("[")[0]
-
-
-def task_of(step: Step, name: str, kept: set[str]) -> course.Task | None:
-    """Return the task of a promise, else the first that is not done."""
-    for task in course.tasks(step):
-        if task.test == name:
-            return task
-    return first(step, kept)
 
 
 def first(step: Step, kept: set[str]) -> course.Task | None:
@@ -192,6 +211,7 @@ def compared(case: wire.Case, cut: wire.Cut, seen: Exchange) -> Seen:
         seen.end,
         seen.garbage or "",
         operator="==",
+        program=shown(wire.PROGRAM),
     )
     wanted = wire.expected(case, cut)
     got = [(a.status, a.content) for a in seen.answers]
