@@ -22,7 +22,9 @@ SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 BARE_LF = re.compile(r"(?<!\r)\n")
-AT_LAST = {"kept": "is kept open", "silent": "is not ended"}
+HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
+FRAMING = {"content-length", "transfer-encoding", "connection", "date"}
+AT_LAST = {"kept": "is kept open", "silent": "stays open"}
 ENDS = {"ended", "kept", "closed", "reset", "silent", "left"}
 
 
@@ -34,6 +36,7 @@ class Finding:
     at: int | None = None  # the byte that matters
     note: str = ""  # what is said beside its caret
     compared: bool = False  # the values tell more than the bytes
+    symbols: tuple[str, ...] = ()  # where heads are made; one that exists
 
 
 def found(outcome: Outcome) -> Finding:
@@ -146,6 +149,7 @@ def line_ends_with_lf(outcome: Outcome, seen: Seen) -> Finding | None:
         "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n.",
         lf.start(),
         "\\r is missing",
+        symbols=HEADS,
     )
 
 
@@ -162,8 +166,20 @@ def length_does_not_fit(outcome: Outcome, seen: Seen) -> Finding | None:
             " count the bytes that are sent, not characters.",
             at,
             f"{came} came",
+            symbols=HEADS,
         )
     return None
+
+
+def head_with_content(outcome: Outcome, seen: Seen) -> Finding | None:
+    first = next(iter(parts(seen.received)), None)
+    if not first or not first.content or not seen.sent[0].startswith("HEAD"):
+        return None
+    return Finding(
+        "HEAD is answered with content: only the head may be sent.",
+        first.content_at,
+        "too much",
+    )
 
 
 def end_of_content_is_not_told(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -176,6 +192,7 @@ def end_of_content_is_not_told(outcome: Outcome, seen: Seen) -> Finding | None:
                 " content ends, and waits.",
                 part.fields_end,
                 "content-length is missing",
+                symbols=HEADS,
             )
     return None
 
@@ -203,6 +220,8 @@ def connection_ends_otherwise(outcome: Outcome, seen: Seen) -> Finding | None:
     left, right = value(seen.left), value(seen.right)
     if not {str(left), str(right)} <= ENDS:
         return None
+    if (left, right) == ("silent", "kept"):
+        return Finding("The next request on the connection got no answer.")
     came = AT_LAST.get(left, "ended")
     want = "be kept open" if right == "kept" else "be ended"
     return Finding(
@@ -279,13 +298,6 @@ def of_one(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
 
 
 def of_content(seen: Seen, number: int, got: bytes, want: bytes) -> Finding:
-    part = parts(seen.received)[number]
-    if part.status >= 400:
-        return Finding(
-            f"The answer is an error: its status is {part.status}.",
-            part.status_at,
-            "no error was expected",
-        )
     place = differs(got.decode("latin-1"), want.decode("latin-1"))
     cause = "The content is another than expected."
     if not got:
@@ -295,6 +307,18 @@ def of_content(seen: Seen, number: int, got: bytes, want: bytes) -> Finding:
         cause,
         content_at(seen, number) + place,
         clipped(f"expected {text[place:] or 'the end'}", 40),
+    )
+
+
+def of_error(seen: Seen) -> Finding | None:
+    """Tell of an error, where the test took its content for another one."""
+    part = next(iter(parts(seen.received)), None)
+    if part is None or part.status < 400:
+        return None
+    return Finding(
+        f"The answer is an error: its status is {part.status}.",
+        part.status_at,
+        "no error was expected",
     )
 
 
@@ -308,7 +332,10 @@ def of_field(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
     value_, at = part.fields.get(name[1], (None, part.fields_end))
     if value_ is None:
         return Finding(
-            f"The field {title} is missing.", at, f"{name[1]} is missing"
+            f"The field {title} is missing.",
+            at,
+            f"{name[1]} is missing",
+            symbols=HEADS if name[1] in FRAMING else (),
         )
     if not isinstance(want, str):
         return Finding(f"The field {title} must not be there.", at, "too much")
@@ -331,7 +358,7 @@ def wrong_part(outcome: Outcome, seen: Seen) -> Finding | None:
         if got.decode("latin-1") == seen.received and seen.operator == "==":
             return of_bytes(seen, want.decode("latin-1"))
         if seen.operator == "==":
-            return of_content(seen, 0, got, want)
+            return of_error(seen) or of_content(seen, 0, got, want)
     pairs = isinstance(got, tuple) and isinstance(want, tuple)
     numbers = type(got) is int and "status" in seen.statement
     if numbers or (pairs and len(got) == len(want) == 2):
@@ -422,6 +449,7 @@ RULES: list[Rule] = [
     nothing_came,
     line_ends_with_lf,
     end_of_content_is_not_told,
+    head_with_content,
     length_does_not_fit,
     no_http,
     wrong_answer_counted,

@@ -88,6 +88,7 @@ def of_outcome(
     finding = causes.found(outcome)
     named = PLACE.search(finding.cause)
     where = seen.stuck or seen.where or (named[0] if named else "")
+    symbol = next((s for s in finding.symbols if there(folder, s)), symbol)
     step, name = parsed(outcome.nodeid)
     case = f" ({outcome.case})" if outcome.case else ""
     return Explanation(
@@ -141,11 +142,20 @@ def look_at(
     path = folder / f"{room}.py"
     line = defined(path, name)
     at = f", line {line}" if line else ""
-    return f"{shown(path)}{at}: {name or room}"
+    return f"{shown(path)}{at}" + (f": {name}" if name else "")
 
 
-def defined(path: Path, name: str) -> int | None:
-    """Return the line where a file defines `Class.method`, or None."""
+def there(folder: Path, symbol: str) -> bool:
+    """Return whether a folder defines this."""
+    room, _, name = symbol.partition(".")
+    return defined(folder / f"{room}.py", name, whole=True) is not None
+
+
+def defined(path: Path, name: str, whole: bool = False) -> int | None:
+    """Return the line where a file defines `Class.method`, or None.
+
+    Unless it must be the whole, the line of the class is better than none.
+    """
     try:
         body: list[ast.stmt] = ast.parse(path.read_bytes()).body
     except (OSError, SyntaxError, ValueError):
@@ -158,7 +168,7 @@ def defined(path: Path, name: str) -> int | None:
                 line, body = node.lineno, node.body
                 break
         else:
-            return assigned(body, word) or line
+            return assigned(body, word) or (None if whole else line)
     return line
 
 

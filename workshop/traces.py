@@ -41,12 +41,12 @@ def blamed(text: str, folder: Path) -> tuple[str, str]:
 
 
 def loose(text: str) -> str:
-    """Return the name of the last exception that nobody caught, or ""."""
+    """Return the name of an exception that nobody caught, or ""."""
     _, uncaught, after = text.rpartition("An answer was broken off")
     if not uncaught:
         _, uncaught, after = text.rpartition("exception was never retrieved")
     names = [raised(part) for part in after.split(HEADER)[1:]]
-    return names[-1].partition(":")[0] if names else ""
+    return names[0].partition(":")[0] if uncaught and names else ""
 
 
 def raised(text: str) -> str:

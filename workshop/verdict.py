@@ -4,6 +4,7 @@ Knows: the order of promises, tasks, wire rows, the price of a hello.
 Does not know: how a verdict is shown; why a promise is broken.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from workshop.serving import Target
 from workshop.steps import Step, all_steps
 
 PATIENCE = 10.0  # seconds for one promise, and for the program to start
+TEST = re.compile(r"^(?:async )?def (test_\w+)", re.M)
+# Where to look when a row of the wire is wrong.
+REFUSED, ANSWERED = "parsing.RequestParser", "connection.Connection"
 STACK = 0.8  # of this patience; then Python writes where it stands
 HELLO = Case(
     "hello",
@@ -119,6 +123,8 @@ def of(
 ) -> Explanation:
     """Explain a broken promise; its task is the place to look."""
     task, symbol = clue(step, test_name(outcome.nodeid))
+    if not task and not explain.there(folder, symbol):
+        symbol = ""  # What an earlier step had, and is elsewhere now.
     task = task or first(step, kept)
     return explain.of_outcome(outcome, folder, task, symbol)
 
@@ -126,27 +132,41 @@ def of(
 def clue(step: Step, name: str) -> tuple[course.Task | None, str]:
     """Return the task of a promise, and the symbol that keeps it.
 
-    If it is no task's own promise, a hunk may say that it is needed for it,
-    in this step or in one before.
+    Of a promise that neither a task nor a hunk names, the nearest one above
+    it in its file is taken: neighbours are about the same.
     """
-    for task in course.tasks(step):
-        if task.test == name:
-            return task, task.symbol
     for one in reversed([s for s in all_steps() if s.number <= step.number]):
-        for note in course.notes(one):
-            if note.by == name:
-                room = note.hunk.path.removesuffix(".py")
-                return of_hunk(step, one, note), f"{room}.{note.hunk.place}"
-        for task in course.tasks(one):
-            if task.test == name:
-                return None, task.symbol
+        names = in_order(one)
+        if name not in names:
+            continue
+        known = clues(one)
+        for near in reversed(names[: names.index(name) + 1]):
+            if near in known:
+                task, symbol = known[near]
+                return task if one == step else None, symbol
     return None, ""
 
 
-def of_hunk(step: Step, one: Step, note: course.Note) -> course.Task | None:
-    """Return the task that a hunk belongs to, if it is one of this step."""
-    known = course.tasks(step) if one == step else []
-    return next((t for t in known if note.hunk.number in t.hunks), None)
+def in_order(step: Step) -> list[str]:
+    """Return the names of a step's tests, in the order of their file."""
+    return [
+        name
+        for path in sorted(step.folder.glob("test_*.py"))
+        for name in TEST.findall(path.read_text("utf-8"))
+    ]
+
+
+def clues(step: Step) -> dict[str, tuple[course.Task | None, str]]:
+    """Return task and symbol by promise, as tasks and hunks name them."""
+    tasks = course.tasks(step)
+    found: dict[str, tuple[course.Task | None, str]] = {}
+    for note in course.notes(step):
+        room, place = note.hunk.path.removesuffix(".py"), note.hunk.place
+        mine = [t for t in tasks if note.hunk.number in t.hunks]
+        symbols = [t.symbol for t in mine if t.symbol.startswith(room)]
+        symbol = f"{room}.{place}" if place else (symbols or [room])[0]
+        found.setdefault(note.by, (mine[0] if mine else None, symbol))
+    return found | {task.test: (task, task.symbol) for task in tasks}
 
 
 def test_name(nodeid: str) -> str:
@@ -185,7 +205,10 @@ def of_row(folder: Path, step: Step, row: wire.Row) -> Explanation:
     with wire.served(chosen) as url:
         outcome = next(outcomes(url, row), None)
     outcome = outcome or Outcome(f"wire::{row.name}", "broken", reason="")
-    made = explain.of_outcome(outcome, folder, first(step, set()))
+    statuses = [e.status for case in row.cases for e in case.expect]
+    symbol = REFUSED if max(statuses, default=0) >= 400 else ANSWERED
+    task = first(step, set())
+    made = explain.of_outcome(outcome, folder, task, symbol)
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
     return explain.named(made, name)
 
