@@ -31,6 +31,8 @@ VERBS = [
     ["list"],
     ["serve"],
     ["send"],
+    ["check"],
+    ["watch"],
     ["dev", "check"],
     ["dev", "amend"],
     ["diff"],

@@ -22,6 +22,7 @@ SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 BARE_LF = re.compile(r"(?<!\r)\n")
+CALLS = ("pico.Pico.respond", "pico.Pico.answer")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
 FRAMING = {"content-length", "transfer-encoding", "connection", "date"}
 AT_LAST = {"kept": "is kept open", "silent": "stays open"}
@@ -36,7 +37,7 @@ class Finding:
     at: int | None = None  # the byte that matters
     note: str = ""  # what is said beside its caret
     compared: bool = False  # the values tell more than the bytes
-    symbols: tuple[str, ...] = ()  # where heads are made; one that exists
+    symbols: tuple[str, ...] = ()  # where to look: the first that exists
 
 
 def found(outcome: Outcome) -> Finding:
@@ -84,6 +85,8 @@ def name_is_missing(outcome: Outcome, seen: Seen) -> Finding | None:
     lacks = LACKS.search(outcome.reason)
     if lacks:
         return Finding(f"There is no {lacks[1] or 'protocols'} yet.")
+    if "NoneType" in seen.error and "await" in seen.error:
+        return Finding("None is awaited: a plain function has no coroutine.")
     if not re.match("(Attribute|Name)Error", seen.error):
         return None
     if "NoneType" in seen.error:
@@ -100,6 +103,7 @@ def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
         f"{seen.awaited} was called without await: nothing in it has run.",
         len(seen.received),
         "content is missing",
+        symbols=CALLS,
     )
 
 
@@ -125,6 +129,7 @@ def nothing_came(outcome: Outcome, seen: Seen) -> Finding | None:
             " what a handler raises?",
             0,
             "an answer is missing",
+            symbols=CALLS,
         )
     if seen.end == "silent":
         return Finding("No answer came: is it written at all?", 0, "silence")

@@ -22,6 +22,7 @@ from workshop.verbs import START
 LINES, COLUMNS = 23, 80  # of a screen of 24: one line stands above
 PORT = 8001
 PLACE = re.compile(r"(\S+\.py), line \d+")
+FROM = re.compile(r" \(\S+\.py\)")  # which Python adds to an ImportError
 ROOM_SENT, ROOM_RECEIVED = 5, 7  # lines
 TOO_LONG = ["# with curl; the bytes are too many to be typed here"]
 LEFT_OUT = ("host", "content-length", "connection")
@@ -106,10 +107,10 @@ def of_cut(
 ) -> Explanation:
     """Explain a promise that did not end, or ended Python."""
     step, name = parsed(cut.nodeid) if cut.nodeid else ("", "")
-    sentence = str(cut).removeprefix(cut.nodeid).strip()
+    sentence = "It " + str(cut).removeprefix(cut.nodeid).strip()
     return Explanation(
         f"{step}: {name}" if name else "The promises could not be run",
-        sentence[:1].upper() + sentence[1:],
+        sentence if name else str(cut),
         where or look_at(folder, task, ""),
         task,
     )
@@ -122,7 +123,7 @@ def of_error(
     place = PLACE.search(str(error))
     return Explanation(
         f"{shown(folder)} starts",
-        str(error),
+        FROM.sub("", str(error)),
         place[0] if place else look_at(folder, task, ""),
         task,
     )

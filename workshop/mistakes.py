@@ -4,6 +4,7 @@ Knows: the last lines of a traceback, missing packages.
 Does not know: who ran the program, or where.
 """
 
+import os
 import re
 import sys
 import traceback
@@ -24,8 +25,11 @@ def shown(path: Path) -> str:
     >>> shown(ROOT / "steps" / "steps.toml")
     'steps/steps.toml'
     """
-    if path.is_relative_to(ROOT) and path != ROOT:
-        return path.relative_to(ROOT).as_posix()
+    folder = os.environ.get("WORKSHOP_WORK")
+    homes = [Path(folder).resolve().parent] if folder else []
+    for home in [*homes, ROOT]:
+        if path.is_relative_to(home) and path != home:
+            return path.relative_to(home).as_posix()
     return str(path)
 
 

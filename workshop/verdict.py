@@ -62,6 +62,11 @@ def startable(folder: Path) -> None:
             f"{shown(folder)} holds no program, no .py file at all: write"
             " pico.py, or get it back with `python3 start.py reset`."
         )
+    if not (folder / "pico.py").is_file():
+        raise WorkshopError(
+            f"{shown(folder)}/pico.py is not there: write it, or get it back"
+            " with `python3 start.py undo`."
+        )
     program = serving.main_file(folder)
     for path in sorted(folder.rglob("*.py")):
         if "__pycache__" not in path.parts:
@@ -163,8 +168,9 @@ def clues(step: Step) -> dict[str, tuple[course.Task | None, str]]:
     for note in course.notes(step):
         room, place = note.hunk.path.removesuffix(".py"), note.hunk.place
         mine = [t for t in tasks if note.hunk.number in t.hunks]
-        symbols = [t.symbol for t in mine if t.symbol.startswith(room)]
-        symbol = f"{room}.{place}" if place else (symbols or [room])[0]
+        symbols = [t.symbol for t in mine if t.symbol.startswith(f"{room}.")]
+        symbols.append(f"{room}.{place}" if place else room)
+        symbol = symbols[0]
         found.setdefault(note.by, (mine[0] if mine else None, symbol))
     return found | {task.test: (task, task.symbol) for task in tasks}
 

@@ -1,0 +1,362 @@
+"""What `check` and `watch` say: transcripts of good code and of bad.
+
+Each scene is a learner's folder; what is printed is kept, whole, in
+`tests/transcripts/NAME.txt`. WORKSHOP_RECORD=1 writes them anew: read the
+diff before you commit it. Numbers of counts, ports and times are set to N.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workshop import cli, course, screen, verdict, watching, work
+from workshop.bench.counts import Counts
+from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
+from workshop.steps import ROOT, find
+
+TRANSCRIPTS = Path(__file__).with_name("transcripts")
+
+
+def workshop_process(*words, **env):
+    """Start the command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "workshop", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Return the learner's folder: there is none yet."""
+    folder = tmp_path / "work"
+    monkeypatch.setenv("WORKSHOP_WORK", str(folder))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(screen, "prepare", lambda: None)
+    return folder
+
+
+@pytest.fixture
+def say(home, capsys):
+    """Run the command line in this process; return status, out and err."""
+
+    def run(*words):
+        screen.console.cache_clear()
+        status = cli.main(list(words))
+        screen.console.cache_clear()
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def begun(home, number):
+    """Make the folder the solution of a step, which is in progress."""
+    source = find(number).folder
+    shutil.copytree(source, home, ignore=shutil.ignore_patterns("__*__"))
+    for path in home.glob("test_*.py"):
+        path.unlink()
+    work.keep(work.Progress(step=number))
+
+
+def change(path, old, new):
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1, old
+    path.write_text(text.replace(old, new), "utf-8", newline="\n")
+
+
+def steady(text):
+    """Return a transcript without what differs from run to run."""
+    text = re.sub(r"\(port \d+\)|port=\d+", "(port N)", text)
+    text = re.sub(r"127\.0\.0\.1', \d+", "127.0.0.1', N", text)
+    text = re.sub(r"(?<=: )\d+; reference \d+ \([+-]\d+\)", "N; N (N)", text)
+    return re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", text)
+
+
+# Scenes: a step, a file, what is there, what a learner made of it.
+
+WRITE = "        self.transport.write(RESPONSE)\n"
+LOOKUP = '        """Return the route of a request and its parameters."""\n'
+TAKEN = """import socket
+
+with socket.create_server(("127.0.0.1", 0)) as one:
+    port = one.getsockname()[1]
+    try:
+        socket.create_server(("127.0.0.1", port))
+    except OSError:
+        raise OSError(f"the port is taken (port {port})") from None
+"""
+SCENES = {
+    "pass": ("01", "pico.py", None, None),
+    "fail": ("02", "pico.py", "HttpError(405,", "HttpError(404,"),
+    "hang": ("02", "pico.py", LOOKUP, LOOKUP + "        while True: pass\n"),
+    "hang_of_a_promise": (
+        *("02", "routing.py", "        allowed = set()\n"),
+        "        allowed = set()\n        while path == '/users': pass\n",
+    ),
+    "hang_at_import": ("01", "pico.py", "import os\n", "while True: pass\n"),
+    "crash": ("01", "pico.py", WRITE, "        raise ValueError('oops')\n"),
+    "exit_of_the_server": ("01", "pico.py", WRITE, "        os._exit(3)\n"),
+    "exit_of_a_promise": (
+        *("02", "routing.py", "        allowed = set()\n"),
+        "        if path == '/users': __import__('os')._exit(0)\n"
+        "        allowed = set()\n",
+    ),
+    "exit_at_import": ("01", "pico.py", "import os\n", "raise SystemExit\n"),
+    "syntax_error": ("02", "pico.py", "class Pico(UserDict):", "class Pico()"),
+    "port_taken": ("01", "pico.py", "import os\n", TAKEN),
+    "raises_at_import": ("02", "app.py", "app = Pico()", "app = Pico(7)"),
+    "name_missing": ("02", "pico.py", "class Pico(", "class Picol("),
+    "megabytes": (
+        *("01", "pico.py", WRITE),
+        "        print('x' * 2**22)\n        raise ValueError('oops')\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_check_says_what_its_transcript_says(name, home, say, monkeypatch):
+    number, file, old, new = SCENES[name]
+    monkeypatch.setattr(verdict, "PATIENCE", 4.0)
+    begun(home, number)
+    if new:
+        change(home / file, old, new)
+    files = {path: path.read_bytes() for path in home.rglob("*.py")}
+    before = children()
+
+    status, out, err = say("check")
+
+    assert (status, err) == (PASS if name == "pass" else FAIL, "")
+    compare(name, steady(out))
+    assert children() == before
+    assert {path: path.read_bytes() for path in home.rglob("*.py")} == files
+
+
+def compare(name, said):
+    """Compare what was said with its transcript, and with a screen."""
+    path = TRANSCRIPTS / f"{name}.txt"
+    if os.environ.get("WORKSHOP_RECORD"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(said, "utf-8", newline="\n")
+    assert said == path.read_text("utf-8")
+    assert said.count("\n") <= 24
+    assert max(map(len, said.splitlines())) <= 80
+    assert said.isascii()
+
+
+def children():
+    return {child.pid for child in psutil.Process().children()}
+
+
+def test_each_transcript_is_of_a_scene():
+    assert {path.stem for path in TRANSCRIPTS.glob("*.txt")} == set(SCENES)
+
+
+def test_the_guide_shows_a_transcript_as_it_is():
+    page = (ROOT / "docs/guides/checking.md").read_text("utf-8")
+    shown = page.partition("```text\n")[2].partition("```")[0]
+
+    assert shown == (TRANSCRIPTS / "fail.txt").read_text("utf-8")
+
+
+# Folders that are no program
+
+
+def test_check_of_nothing_says_how_to_begin(say):
+    status, out, err = say("check")
+
+    assert (status, out) == (USAGE, "")
+    assert "`python3 start.py begin`" in err
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("folder without code", "holds no program"),
+        ("file that is empty", "work/pico.py is empty"),
+        ("file that was deleted", "work/pico.py is not there"),
+        ("file that is no text", "null bytes"),
+    ],
+)
+def test_check_names_what_is_not_there(kind, sentence, home, say):
+    begun(home, "01" if kind != "file that was deleted" else "02")
+    if kind == "folder without code":
+        for path in home.glob("*.py"):
+            path.unlink()
+    elif kind == "file that was deleted":
+        (home / "pico.py").unlink()
+    else:
+        (home / "pico.py").write_bytes(b"" if "empty" in kind else b"\0\xff")
+
+    status, out, err = say("check")
+
+    assert (status, err) == (FAIL, "")
+    assert sentence in " ".join(out.split())
+
+
+# What is remembered
+
+
+def test_check_notes_the_task_that_failed_and_the_step_that_passed(home, say):
+    begun(home, "01")
+    right = (home / "pico.py").read_text("utf-8")
+    change(home / "pico.py", WRITE, WRITE + "        self.transport.close()\n")
+
+    say("check")
+    noted = work.progress()
+    (home / "pico.py").write_text(right, "utf-8", newline="\n")
+    say("check")
+
+    task = noted.failed
+    test = "test_connection_is_kept_for_the_next_request"
+    assert course.tasks(find("01"))[task - 1].test == test
+    assert noted.done == []
+    assert (work.progress().failed, work.progress().done) == (0, ["01"])
+
+
+def test_price_that_cannot_be_counted_is_said(home, say, monkeypatch):
+    def inexact(*words):
+        raise WorkshopError("It cannot be counted.")
+
+    monkeypatch.setattr(verdict, "count", inexact)
+    monkeypatch.setattr(verdict, "judge", lambda *_: verdict.Verdict(1))
+    begun(home, "05")
+
+    status, out, _ = say("check")
+
+    assert status == PASS
+    assert "Its price is not known: It cannot be counted." in out
+    assert out.endswith("Next: python3 start.py ladder --mine\n")
+
+
+def test_price_stands_beside_the_reference(home, say, monkeypatch):
+    costs = iter([Counts(120, 10, 5, 1, 0), Counts(100, 12, 5, 1, 0)])
+    monkeypatch.setattr(verdict, "count", lambda *_: (next(costs), None))
+    monkeypatch.setattr(verdict, "judge", lambda *_: verdict.Verdict(1))
+    begun(home, "02")
+
+    _, out, _ = say("check")
+
+    assert "  bytecodes: 120; reference 100 (+20)\n" in out
+    assert "  python calls: 10; reference 12 (-2)\n" in out
+    assert out.endswith("Next: python3 start.py begin 03\n")
+
+
+# watch
+
+
+class Looks:
+    """What is seen at each look, until somebody presses Ctrl-C."""
+
+    def __init__(self, *seen):
+        self.seen = [{"pico.py": (number, 1)} for number in seen]
+        self.trace = []
+
+    def look(self):
+        if not self.seen:
+            raise KeyboardInterrupt
+        return self.seen.pop(0)
+
+    def pause(self):
+        self.trace.append("pause")
+
+    def begin(self):
+        self.trace.append("begin")
+        return self
+
+    def end(self):
+        self.trace.append("end")
+
+
+def watched(*seen):
+    """Return what watch does, without its pauses."""
+    looks = Looks(*seen)
+    with pytest.raises(KeyboardInterrupt):
+        watching.watch(looks.look, looks.pause, looks.begin)
+    return [word for word in looks.trace if word != "pause"]
+
+
+def test_watch_begins_at_once_and_not_again_without_a_change():
+    assert watched(1, 1, 1, 1) == ["begin", "end"]
+
+
+def test_watch_ends_what_runs_when_a_file_changes():
+    assert watched(1, 1, 2, 2, 2) == ["begin", "end", "begin", "end"]
+
+
+def test_watch_waits_until_nothing_changes_any_more():
+    assert watched(1, 1, 2, 3, 4, 4) == ["begin", "end", "begin", "end"]
+
+
+def test_snapshot_sees_code_alone(tmp_path):
+    code = tmp_path / "extensions" / "mine.py"
+    for path in (code, tmp_path / "progress.toml"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "x.py").write_text("")
+    before = watching.snapshot(tmp_path)
+    code.write_text("x = 1")
+
+    after = watching.snapshot(tmp_path)
+
+    assert list(before) == list(after) == [str(code)]
+    assert before != after
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a SIGINT")
+def test_watch_checks_again_on_a_save_and_ends_with_ctrl_c(home):
+    begun(home, "01")
+    right = (home / "pico.py").read_text("utf-8")
+    (home / "pico.py").write_text("while True: pass\n", "utf-8")
+    program = workshop_process("watch", WORKSHOP_PLAIN="1")
+    said = [program.stdout.readline()]
+
+    (home / "pico.py").write_text(right, "utf-8", newline="\n")
+    said += iter(program.stdout.readline, "Next: python3 start.py begin 02\n")
+    left = psutil.Process(program.pid).children(recursive=True)
+    program.send_signal(signal.SIGINT)
+    rest = program.communicate(timeout=20)[0]
+
+    text = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", "".join(said))
+    assert text.count("--- HH:MM:SS ---\n") == 2
+    assert text.count("PASS  01_raw_protocol\n") == 1
+    assert rest == "Interrupted: what was started is ended.\n"
+    assert program.returncode == INTERRUPTED
+    assert psutil.wait_procs(left, timeout=5)[1] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a SIGINT")
+def test_check_ends_with_ctrl_c_and_leaves_no_process(home):
+    begun(home, "01")
+    (home / "pico.py").write_text("while True: pass\n", "utf-8")
+    program = workshop_process("check")
+    me = psutil.Process(program.pid)
+    while not me.children():  # Until it has begun to wait for the program.
+        assert program.poll() is None
+    left = me.children(recursive=True)
+
+    program.send_signal(signal.SIGINT)
+    said = program.communicate(timeout=20)[0]
+
+    assert said == "Interrupted: what was started is ended.\n"
+    assert program.returncode == INTERRUPTED
+    assert psutil.wait_procs(left, timeout=5)[1] == []
+
+
+def test_watch_of_nothing_says_how_to_begin(say):
+    status, _, err = say("watch")
+
+    assert status == USAGE
+    assert "`python3 start.py begin`" in err
