@@ -14,6 +14,7 @@ from typing import Any
 
 from workshop.outcomes import Outcome, Seen
 from workshop.received import clipped, differs, parts
+from workshop.steps import all_steps
 
 FIELD = re.compile(r"""\.field\(["']([\w-]+)["']\)""")
 LACKS = re.compile(r"AssertionError: (?:\S+ has no (\w+)|a view is always)")
@@ -84,7 +85,7 @@ def not_loaded(outcome: Outcome, seen: Seen) -> Finding | None:
 def name_is_missing(outcome: Outcome, seen: Seen) -> Finding | None:
     lacks = LACKS.search(outcome.reason)
     if lacks:
-        return Finding(f"There is no {lacks[1] or 'protocols'} yet.")
+        return Finding(f"{not_there(lacks[1] or 'protocols')} is not there.")
     if "NoneType" in seen.error and "await" in seen.error:
         return Finding("None is awaited: a plain function has no coroutine.")
     if not re.match("(Attribute|Name)Error", seen.error):
@@ -94,6 +95,18 @@ def name_is_missing(outcome: Outcome, seen: Seen) -> Finding | None:
             f"Something returned nothing: is a return missing? {seen.error}."
         )
     return Finding(f"A name is missing: {seen.error}.")
+
+
+def not_there(name: str) -> str:
+    """Return what a promise looked for: a room, or a name in pico.py.
+
+    >>> not_there("routing"), not_there("Pico")
+    ('The room routing.py', 'The name Pico in pico.py')
+    """
+    rooms = {path.stem for s in all_steps() for path in s.folder.glob("*.py")}
+    if name in rooms:
+        return f"The room {name}.py"
+    return f"The name {'listen' if name == 'hooks' else name} in pico.py"
 
 
 def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -340,7 +353,7 @@ def of_field(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
             f"The field {title} is missing.",
             at,
             f"{name[1]} is missing",
-            symbols=HEADS if name[1] in FRAMING else (),
+            symbols=makers(name[1]),
         )
     if not isinstance(want, str):
         return Finding(f"The field {title} must not be there.", at, "too much")
@@ -348,7 +361,15 @@ def of_field(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
         f"The field {title} has another value than expected.",
         at + differs(value_, want),
         clipped(f"expected {want}", 40),
+        symbols=makers(name[1]),
     )
+
+
+def makers(name: str) -> tuple[str, ...]:
+    """Return where a field may be made, if it is no handler's."""
+    if name == "allow":
+        return ("pico.allow_field", "pico.Pico.lookup")
+    return HEADS if name in FRAMING else ()
 
 
 def wrong_part(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -421,7 +442,7 @@ def another_order(outcome: Outcome, seen: Seen) -> Finding | None:
     if less and not more:
         return Finding(f"{less[0]!r} is missing.", compared=True)
     if more and not less:
-        return Finding(f"{more[0]!r} is too much.", compared=True)
+        return Finding(f"{more[0]!r} is one too many.", compared=True)
     return None
 
 

@@ -202,17 +202,20 @@ def rows(folder: Path, step: Step, kept: int) -> Verdict:
     if not wrong:
         return Verdict(kept + len(promised))
     right = kept + len(promised) - len(wrong)
-    return Verdict(right, of_row(folder, step, wrong[0]))
+    reason = verdicts[wrong[0].number].reason
+    return Verdict(right, of_row(folder, step, wrong[0], reason))
 
 
-def of_row(folder: Path, step: Step, row: wire.Row) -> Explanation:
+def of_row(
+    folder: Path, step: Step, row: wire.Row, reason: str = ""
+) -> Explanation:
     """Try a wrong row again, alone; explain its first wrong case."""
     chosen = Target(folder.name, folder, None)
     with wire.served(chosen) as url:
         outcome = next(outcomes(url, row), None)
-    outcome = outcome or Outcome(f"wire::{row.name}", "broken", reason="")
-    statuses = [e.status for case in row.cases for e in case.expect]
-    symbol = REFUSED if max(statuses, default=0) >= 400 else ANSWERED
+    # What a log lacks, or happens afterwards, is told in words alone.
+    outcome = outcome or Outcome("", "broken", reason=reason)
+    symbol = REFUSED if outcome.fails else ANSWERED
     task = first(step, set())
     made = explain.of_outcome(outcome, folder, task, symbol)
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
@@ -223,12 +226,15 @@ def outcomes(url: str, row: wire.Row) -> Iterator[Outcome]:
     """Yield an outcome for each case of a row that is wrong."""
     client = wire.Wire(url)
     for case in row.cases:
+        refused = any(one.status >= 400 for one in case.expect)
         for cut in case.cuts:
             seen = wire.exchange(client, case, cut)
             said = "; ".join(wire.compare(case, cut, seen))
             if said:
                 facts = asdict(compared(case, cut, seen))
-                yield Outcome("", "broken", reason=said, seen=facts)
+                yield Outcome(
+                    *("", "broken"), fails=refused, reason=said, seen=facts
+                )
 
 
 def compared(case: wire.Case, cut: wire.Cut, seen: Exchange) -> Seen:
