@@ -330,6 +330,7 @@ def test_watch_checks_again_on_a_save_and_ends_with_ctrl_c(home):
     rest = program.communicate(timeout=20)[0]
 
     text = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", "".join(said))
+    assert "Interrupted" not in text
     assert text.count("--- HH:MM:SS ---\n") == 2
     assert text.count("PASS  01_raw_protocol\n") == 1
     assert rest == "Interrupted: what was started is ended.\n"

@@ -57,8 +57,8 @@ class Explanation:
 
 def fewer(lines: list[str], room: int) -> list[str]:
     """Leave out what was sent, but for its first line, where it is tight."""
-    while len(lines) > room:
-        lines.pop(2 if lines[2].startswith(" ") else -1)
+    while len(lines) > max(0, room):
+        lines.pop(2 if lines[2:] and lines[2].startswith(" ") else -1)
     return lines
 
 

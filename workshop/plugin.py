@@ -34,6 +34,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -69,6 +70,7 @@ STRICT = (
 )
 PATIENCE = 2.0  # seconds for tasks and children that are ending anyway
 IMPATIENCE = 0.5  # seconds for an answer of which we expect that it fails
+ENDING = 0.5  # seconds for a server to end that left its client alone
 TURNS = 10  # of a loop, which has then seen that a client left
 HELLO = Case(
     "hello",
@@ -555,29 +557,34 @@ def attach(
     running: Running | None,
 ) -> None:
     """Let the report carry what was seen: bytes, values, the bad line."""
-    folder = (target.folder or Path()).resolve()
     gc.collect()  # A task that failed tells it when it is collected.
-    texts = [text for _, text in report.sections]
+    folder = (target.folder or Path()).resolve()
     errors = [error for error in LOGGED if error] + [caught.value]
+    texts = [text for _, text in report.sections]
     if running:
-        if seen.end == "silent":
-            traces.let_tell(running.process)
-        elif running.process.poll() is not None:
-            seen.ended = f"status {running.process.poll()}"
-        texts.append(running.log())
-        seen.stuck = traces.stuck(running.log(), folder)
+        texts.append(last_words(running, seen, folder))
     texts += ["".join(traceback.format_exception(error)) for error in errors]
     text = "\n".join(texts)
     seen.error, seen.where = traces.blamed(text, folder)
     awaited = traces.AWAITED.search(text)
     seen.awaited = awaited[1] if awaited else ""
-    seen.loose = traces.loose(text)
-    if LOGGED and LOGGED[-1] and not seen.loose:
-        seen.loose = type(LOGGED[-1]).__name__
-    seen.program = shown(CONTRACT) if running else ""
+    names = [type(error).__name__ for error in errors[:-1]]
+    seen.loose = traces.loose(text) or "".join(names[-1:])
     own = [e for e in caught.traceback if traces.is_test(str(e.path))]
     seen.statement = str(own[-1].statement).strip()[:LONG] if own else ""
     report.__dict__["workshop_seen"] = seen
+
+
+def last_words(running: Running, seen: Seen, folder: Path) -> str:
+    """Return the log of a server; note how it ended, or where it hangs."""
+    seen.program = shown(CONTRACT)
+    if seen.end == "silent":
+        traces.let_tell(running.process)
+        seen.stuck = traces.stuck(running.log(), folder)
+    elif not seen.received:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            seen.ended = f"status {running.process.wait(ENDING)}"
+    return running.log()
 
 
 def pytest_assertrepr_compare(

@@ -5,13 +5,14 @@ Does not know: how a promise is judged or explained.
 """
 
 import functools
+import os
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from workshop import verbs
-from workshop.errors import FAIL, PASS
+from workshop.errors import FAIL, INTERRUPTED, PASS
 from workshop.screen import say
 from workshop.verbs import START, verb
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from workshop.steps import Step
 
 PAUSE = 0.5  # seconds between two looks at the folder
+WATCHED = "WORKSHOP_WATCHED"  # set for a check that `watch` may end
 COUNTED = ("bytecodes", "python_calls", "c_calls")
 
 
@@ -36,7 +38,12 @@ def check() -> int:
 
     verbs.need("pytest")
     step, folder = work.step(), work.folder()
-    found = verdict.judge(folder, step)
+    try:
+        found = verdict.judge(folder, step)
+    except KeyboardInterrupt:
+        if WATCHED in os.environ:  # The next check says what matters.
+            return INTERRUPTED
+        raise
     ending = ", then one is broken" if found.explanation else ""
     say(
         f"Promises up to step {step.number}, on {shown(folder)}:"
@@ -104,6 +111,7 @@ class Check:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "workshop", "check"],
             cwd=ROOT,
+            env={**os.environ, WATCHED: "1"},
             stdin=subprocess.DEVNULL,
             **serving.apart(),
         )
