@@ -5,14 +5,14 @@ Does not know: how a promise is judged or explained.
 """
 
 import functools
-import os
 import subprocess
 import sys
 import time
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from workshop import verbs
-from workshop.errors import FAIL, INTERRUPTED, PASS
+from workshop.errors import FAIL, PASS
 from workshop.screen import say
 from workshop.verbs import START, verb
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from workshop.steps import Step
 
 PAUSE = 0.5  # seconds between two looks at the folder
-WATCHED = "WORKSHOP_WATCHED"  # set for a check that `watch` may end
 COUNTED = ("bytecodes", "python_calls", "c_calls")
 
 
@@ -38,12 +37,7 @@ def check() -> int:
 
     verbs.need("pytest")
     step, folder = work.step(), work.folder()
-    try:
-        found = verdict.judge(folder, step)
-    except KeyboardInterrupt:
-        if WATCHED in os.environ:  # The next check says what matters.
-            return INTERRUPTED
-        raise
+    found = verdict.judge(folder, step)
     ending = ", then one is broken" if found.explanation else ""
     say(
         f"Promises up to step {step.number}, on {shown(folder)}:"
@@ -111,15 +105,32 @@ class Check:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "workshop", "check"],
             cwd=ROOT,
-            env={**os.environ, WATCHED: "1"},
             stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
             **serving.apart(),
         )
+
+        self.wanted = True
+        self.ear = Thread(target=self.hear, daemon=True)
+        self.ear.start()
+
+    def hear(self) -> None:
+        """Pass on its errors, but not that it was interrupted: by us."""
+        assert self.process.stderr
+        with self.process.stderr as stderr:
+            for line in stderr:
+                if self.wanted:
+                    sys.stderr.write(line)
+                    sys.stderr.flush()
 
     def end(self) -> None:
         from workshop import serving
 
+        self.wanted = False
         serving.end(self.process)
+        self.ear.join()
 
 
 @verb("watch", "watch")
