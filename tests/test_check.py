@@ -5,6 +5,7 @@ Each scene is a learner's folder; what is printed is kept, whole, in
 diff before you commit it. Numbers of counts, ports and times are set to N.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -133,13 +134,13 @@ def test_check_says_what_its_transcript_says(name, home, say, monkeypatch):
     if new:
         change(home / file, old, new)
     files = {path: path.read_bytes() for path in home.rglob("*.py")}
-    before = children()
+    before = children(), servers()
 
     status, out, err = say("check")
 
     assert (status, err) == (PASS if name == "pass" else FAIL, "")
     compare(name, steady(out))
-    assert children() == before
+    assert (children(), servers() - before[1]) == (before[0], set())
     assert {path: path.read_bytes() for path in home.rglob("*.py")} == files
 
 
@@ -157,6 +158,17 @@ def compare(name, said):
 
 def children():
     return {child.pid for child in psutil.Process().children()}
+
+
+def servers():
+    """Return what runs for this folder, whoever is its parent."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            mine = process.environ().get("WORKSHOP_WORK")
+            if mine == os.environ["WORKSHOP_WORK"]:
+                found.add(process.pid)
+    return found
 
 
 def test_each_transcript_is_of_a_scene():

@@ -4,6 +4,7 @@ Knows: how the tests are started, read and watched; what each line says.
 Does not know: colours; what a promise is about.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import IO
+from uuid import uuid4
+
+import psutil
 
 from workshop import wire
 from workshop.errors import FAIL, WorkshopError
@@ -24,6 +28,7 @@ from workshop.serving import Target, apart, end, launched, number_of, target
 from workshop.steps import ROOT, all_steps, find, rooms
 
 PATIENCE = 60.0  # seconds for one promise
+RUN = "WORKSHOP_RUN"  # tells whose a process is, when its parent is gone
 LONG = 65536  # bytes of what pytest writes beside
 
 
@@ -111,6 +116,7 @@ def reported(
     env = dict(os.environ)
     env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # It takes half a second.
+    env[RUN] = uuid4().hex
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "--json-lines", *words],
@@ -133,8 +139,20 @@ def reported(
                     f"The tests could not be run; pytest says: {said[-1]}",
                     FAIL,
                 )
+        except Cut:
+            end(process)
+            sweep(env[RUN])
+            raise
         finally:
             end(process)
+
+
+def sweep(run: str) -> None:
+    """End what a run has left: a Python that ends at once ends no child."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(RUN) == run:
+                process.kill()
 
 
 class Cut(WorkshopError):
