@@ -44,6 +44,9 @@ class FakeTransport:
     def can_write_eof(self):
         return self.halves
 
+    def is_closing(self):
+        return not self.open
+
     def write_eof(self):
         self.end = "eof"
 
@@ -201,6 +204,18 @@ async def test_who_takes_over_writes_behind_the_answers_before_it(step):
 
         assert transport.statuses == [200, 200]
         assert transport.pieces[-1] == b"mine"
+
+
+async def test_nothing_is_written_for_a_client_that_is_gone(step, caplog):
+    app = waiting_app(step)
+
+    @app.route("/leave")
+    async def leave(request, response):
+        request.source.transport.abort()
+        await app["event"].wait()
+
+    async with connected(app, gets(b"/1", b"/2", b"/leave", b"/3")):
+        assert caplog.messages == []
 
 
 # A head

@@ -316,10 +316,11 @@ def test_an_empty_file_and_too_many_pieces_are_refused(say, tmp_path):
 
 
 def test_interrupted_servers_are_ended(say, hello, monkeypatch):
-    started = []
+    before, started = psutil.Process().children(), []
 
     def interrupted(*words):
-        started.extend(psutil.Process().children())
+        now = psutil.Process().children()
+        started.extend(child for child in now if child not in before)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trace, "traced", interrupted)

@@ -11,6 +11,7 @@ import json
 import random
 import socket
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -222,13 +223,17 @@ class Soak:
             said = client.makefile("rb").read()
         return json.loads(said.partition(b"\r\n\r\n")[2])
 
-    def settled(self, before=None):
-        """Return the state when nobody else is there any more."""
-        for _ in range(1000):
+    def settled(self):
+        """Return the state when nobody else is there any more.
+
+        That a client has left is seen by the second look of the sweeper.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
             state = self.state()
-            if (state["connections"], state["tasks"]) == (1, TASKS):
-                break
-        return state
+            alone = (state["connections"], state["tasks"]) == (1, TASKS)
+            if alone or time.monotonic() > until:
+                return state
 
 
 def test_nothing_leaks_in_a_hundred_thousand_requests(target, tmp_path):

@@ -89,7 +89,7 @@ class Flow(asyncio.Protocol):
 
     def flush(self):
         """Write what is kept: the next answer takes its time."""
-        if self.kept:
+        if self.kept and not self.transport.is_closing():
             self.transport.write(self.kept)
             self.kept = b""
 
