@@ -39,15 +39,18 @@ COLOURS = """() => {
   const layers = [];
   const walker = document.createTreeWalker(
     document.querySelector('.md-content'), NodeFilter.SHOW_TEXT);
+  const brush = new OffscreenCanvas(1, 1).getContext(
+    '2d', {willReadFrequently: true});
+  const known = new Map();
   const rgba = text => {
-    const canvas = rgba.canvas ??= Object.assign(
-      document.createElement('canvas'), {width: 1, height: 1});
-    const brush = canvas.getContext('2d', {willReadFrequently: true});
-    brush.clearRect(0, 0, 1, 1);
-    brush.fillStyle = text;
-    brush.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = brush.getImageData(0, 0, 1, 1).data;
-    return [r, g, b, a / 255];
+    if (!known.has(text)) {
+      brush.clearRect(0, 0, 1, 1);
+      brush.fillStyle = text;
+      brush.fillRect(0, 0, 1, 1);
+      const [r, g, b, a] = brush.getImageData(0, 0, 1, 1).data;
+      known.set(text, [r, g, b, a / 255]);
+    }
+    return known.get(text);
   };
   const seen = new Set();
   while (walker.nextNode()) {
