@@ -150,7 +150,7 @@ class Wrk:
             return {"answers": 0}
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
         if not said.strip():  # It was stopped before it had begun.
             return {"answers": 0}
         try:
