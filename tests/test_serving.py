@@ -263,3 +263,11 @@ def test_paths_are_shown_from_the_root_of_the_clone(tmp_path):
 @pytest.mark.parametrize("step", all_steps(), ids=lambda s: s.number)
 def test_each_step_is_its_own_target(step):
     assert target(str(step.folder)) == target(step.number)
+
+
+def test_step_that_is_half_built_runs_its_own_program(tmp_path):
+    for step, name in (("01", "pico.py"), ("02", "routing.py")):
+        shutil.copy(find(step).folder / name, tmp_path)
+
+    with launched(tmp_path, ROOT / "workshop" / "wire_app.py") as running:
+        assert running.url.startswith("http://127.0.0.1:")

@@ -81,6 +81,13 @@ def number_of(chosen: Target) -> str | None:
     return None
 
 
+def has_pico(folder: Path) -> bool:
+    """Tell whether a folder's pico.py defines what programs import."""
+    path = folder / "pico.py"
+    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    return re.search(r"^class Pico\b", text, re.MULTILINE) is not None
+
+
 def main_file(folder: Path) -> Path:
     """Return the program of a folder: app.py, or pico.py in step 01."""
     for name in ("app.py", "pico.py"):
@@ -157,12 +164,13 @@ def launched(
 ) -> Iterator[Running]:
     """Run a folder's program, or another one on its rooms, until the end.
 
-    Step 01 has no rooms to run another program on: it runs its pico.py.
+    Where pico.py has no Pico, as in step 01, no other program can run: it
+    runs its own.
     With `echo`, what the program writes is shown as well. Ctrl-C reaches us
     alone: we end the program.
     """
     folder = folder.resolve()
-    if program is None or not (folder / "routing.py").is_file():
+    if program is None or not has_pico(folder):
         program = main_file(folder)
     with contextlib.ExitStack() as stack:
         made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
