@@ -84,6 +84,12 @@ def explanations(request, tmp_path_factory):
         }
 
 
+def same_on_each_python(cause):
+    """Return a cause without what depends on the version of Python."""
+    cause = re.sub(r"\. Did you mean: '\w+'\?", "", cause)
+    return re.sub(r"\d+ bytecodes|(?<=fewer than )\d+", "N", cause)
+
+
 def record(path, cause, place):
     text = path.read_text("utf-8")
     for name, value in (("cause", cause), ("place", place)):
@@ -104,7 +110,9 @@ def test_wrong_answer_gets_the_one_explanation(path, explanations):
         record(path, explanation.cause, place)
         print("\n".join(explanation.lines()))
         return
-    assert (explanation.cause, place) == (data["cause"], data["place"])
+    said = same_on_each_python(explanation.cause)
+    assert said == same_on_each_python(data["cause"])
+    assert place == data["place"]
     lines = explanation.lines()
     assert len(lines) <= 23
     # A path of a folder for tests is longer than `work`.

@@ -81,6 +81,7 @@ def steady(text):
     """Return a transcript without what differs from run to run."""
     text = re.sub(r"\(port \d+\)|port=\d+", "(port N)", text)
     text = re.sub(r"127\.0\.0\.1', \d+", "127.0.0.1', N", text)
+    text = re.sub(r"\. Did you mean: '\w+'\?", "", text)  # from 3.12 on
     text = re.sub(r"(?<=: )\d+; reference \d+ \([+-]\d+\)", "N; N (N)", text)
     return re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", text)
 
