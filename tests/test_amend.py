@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+from functools import partial
 
 import pytest
 
-from workshop import amend, cli, screen, steps
+from workshop import amend, steps
 from workshop.errors import ENVIRONMENT, FAIL, PASS, USAGE
 
 TOP = "one\ntwo\nthree\n"
@@ -30,18 +31,11 @@ def tree(tmp_path):
 
 
 @pytest.fixture
-def say(tree, capsys, monkeypatch):
+def say(say, tree, monkeypatch):
     """Run `dev amend` on these steps; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
     monkeypatch.setattr(steps, "STEPS", tree)
     steps.all_steps.cache_clear()
-
-    def run(*words):
-        status = cli.main(["dev", "amend", *words])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    yield run
+    yield partial(say, "dev", "amend")
     steps.all_steps.cache_clear()
 
 
@@ -291,7 +285,7 @@ def test_without_git_or_a_repository_one_sentence_says_so(
 
     assert (nowhere[0], without[0]) == (ENVIRONMENT, ENVIRONMENT)
     assert "in no git repository" in nowhere[2]
-    assert "git is not installed" in without[2]
+    assert "git was not found" in without[2]
     assert nowhere[2].count("\n") == without[2].count("\n") == 1
 
 

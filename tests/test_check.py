@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workshop import cli, course, screen, verdict, watching, work
+from workshop import course, verdict, watching, work
 from workshop.bench.counts import Counts
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 from workshop.steps import ROOT, find
@@ -38,28 +38,13 @@ def workshop_process(*words, **env):
     )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """Return the learner's folder: there is none yet."""
     folder = tmp_path / "work"
     monkeypatch.setenv("WORKSHOP_WORK", str(folder))
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr(screen, "prepare", lambda: None)
     return folder
-
-
-@pytest.fixture
-def say(home, capsys):
-    """Run the command line in this process; return status, out and err."""
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main(list(words))
-        screen.console.cache_clear()
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
 
 
 def begun(home, number):

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from workshop import checking, cli, screen
+from workshop import checking, screen
 from workshop.errors import (
     ENVIRONMENT,
     FAIL,
@@ -67,21 +67,6 @@ def workshop(*words, **env):
         encoding="utf-8",
         check=False,
     )
-
-
-@pytest.fixture
-def say(capsys, monkeypatch):
-    """Run the command line in this process; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main([str(word) for word in words])
-        screen.console.cache_clear()
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
 
 
 def sentence(err):

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import pytest
 
-from workshop import cli, course, diffs, screen
+from workshop import course, diffs
 from workshop.bench import results
 from workshop.bench.counts import alone
 from workshop.errors import PASS, WorkshopError
@@ -268,16 +268,13 @@ def test_patches_01_to_05_give_step_05_byte_for_byte(tmp_path, patch_of):
 
 
 @pytest.fixture
-def patch_of(capsys, monkeypatch):
+def patch_of(say):
     """Return what `workshop diff OLD NEW --all` writes to a file."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
 
     def run(old, new):
-        screen.console.cache_clear()
-        status = cli.main(["diff", old, new, "--all"])
-        screen.console.cache_clear()
+        status, out, _ = say("diff", old, new, "--all")
         assert status == PASS
-        return capsys.readouterr().out
+        return out
 
     return run
 

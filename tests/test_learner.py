@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from workshop import cli, course, diffs, learning, merge, screen, work
+from workshop import course, diffs, learning, merge, work
 from workshop.errors import ENVIRONMENT, FAIL, PASS, USAGE
 from workshop.serving import Target
 from workshop.steps import ROOT, all_steps, find
@@ -40,22 +40,6 @@ def mine(tmp_path, monkeypatch):
     """Return the learner's folder, which is not there yet."""
     monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path / "work"))
     return tmp_path / "work"
-
-
-@pytest.fixture
-def say(capsys, monkeypatch):
-    """Run the command line in this process; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-    monkeypatch.setattr(screen, "WIDE", 80)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main([str(word) for word in words])
-        screen.console.cache_clear()
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import typer
 
-from workshop import checking, cli, linter, screen
+from workshop import checking, cli, linter
 from workshop.errors import FAIL, PASS
 from workshop.steps import all_steps, find
 from workshop.verbs import START, verb
@@ -264,19 +264,11 @@ def test_verb_that_no_page_names_is_found():
 
 
 @pytest.fixture
-def check(monkeypatch, capsys):
+def check(say, monkeypatch):
     """Run `dev check` without the promises; return status and output."""
     monkeypatch.setattr(checking, "promises", lambda *words: iter(()))
     monkeypatch.setattr(checking, "references", lambda through: [])
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main(["dev", "check", *words])
-        screen.console.cache_clear()
-        return status, capsys.readouterr().out
-
-    return run
+    return lambda *words: say("dev", "check", *words)[:2]
 
 
 def test_dev_check_looks_through_the_course(check):

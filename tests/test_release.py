@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from workshop import cli, release, screen, talk, verbs, wheelhouse
+from workshop import release, talk, verbs, wheelhouse
 from workshop.errors import ENVIRONMENT, FAIL, PASS, WorkshopError
 from workshop.release import File
 from workshop.steps import ROOT
@@ -86,7 +86,7 @@ def test_archive_holds_all_parts_below_one_folder(tmp_path, clone):
 def test_archive_is_named_by_version_and_commit(tmp_path, clone):
     built = release.build(tmp_path / "out", [])
 
-    commit = release.git("rev-parse", "HEAD")[:8]
+    commit = release.git("rev-parse", "HEAD", root=clone)[:8]
     assert built.path.name == f"pico-workshop-1.2.3-{commit}.zip"
     assert [p.name for p in built.path.parent.iterdir()] == [built.path.name]
 
@@ -185,16 +185,11 @@ def test_archive_that_cannot_be_written_leaves_the_old_one(
     assert [p.name for p in built.path.parent.iterdir()] == [built.path.name]
 
 
-def test_verb_says_what_is_in_the_archive(
-    tmp_path, clone, monkeypatch, capsys
-):
-    monkeypatch.setattr(screen, "prepare", lambda: None)
+def test_verb_says_what_is_in_the_archive(say, tmp_path, clone, monkeypatch):
     monkeypatch.setattr(verbs, "need", lambda package: None)
     monkeypatch.setattr(wheelhouse, "fill", lambda *words: [])
-    screen.console.cache_clear()
-    status = cli.main(["dev", "release", "--out", str(tmp_path / "out")])
-    screen.console.cache_clear()
-    out = capsys.readouterr().out
+
+    status, out, _ = say("dev", "release", "--out", tmp_path / "out")
 
     assert status == PASS
     for word in ("sources", "wheelhouse", "patches", "talk", "site"):

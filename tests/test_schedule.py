@@ -1,10 +1,11 @@
 """The run sheet: it adds up, has its breaks, and says what to leave out."""
 
 import re
+from functools import partial
 
 import pytest
 
-from workshop import cli, schedule, screen
+from workshop import schedule
 from workshop.errors import PASS, USAGE, WorkshopError
 from workshop.schedule import BREAK, LEAST, STRETCH, Part, sheet, steps_of
 from workshop.steps import all_steps, find
@@ -13,18 +14,9 @@ SOME = "01,02,03"
 
 
 @pytest.fixture
-def say(capsys, monkeypatch):
+def say(say):
     """Run the verb; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main(["schedule", *words])
-        screen.console.cache_clear()
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
+    return partial(say, "schedule")
 
 
 def stretches(parts):

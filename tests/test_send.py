@@ -13,7 +13,7 @@ import threading
 import psutil
 import pytest
 
-from workshop import cli, screen, trace
+from workshop import trace
 from workshop.errors import ENVIRONMENT, INTERRUPTED, PASS, USAGE
 from workshop.exchange import Exchange
 from workshop.steps import ROOT, find
@@ -23,18 +23,6 @@ ANSWER = b'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe"}l'
 PAGE = ROOT / "docs" / "guides" / "bytes.md"
 LINGER = "hh" if sys.platform == "win32" else "ii"
 IMPATIENT = 0.2  # seconds for a server of which we expect that it is silent
-
-
-@pytest.fixture
-def say(capsys, monkeypatch):
-    """Run the command line in this process; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        status = cli.main([str(word) for word in words])
-        return status, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import sync_playwright
 
-from workshop import cli, course, excerpts, screen, talk
+from workshop import course, excerpts, talk
 from workshop.errors import PASS, USAGE
 from workshop.steps import ROOT, all_steps, find
 from workshop.weaving import figures
@@ -42,20 +42,6 @@ OVERFLOWING = """() => {
 @pytest.fixture(scope="session")
 def slides():
     return talk.all_slides()
-
-
-@pytest.fixture
-def workshop(capsys, monkeypatch):
-    """Run the command line in this process; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main([str(word) for word in words])
-        screen.console.cache_clear()
-        return status, *capsys.readouterr()
-
-    return run
 
 
 def text(html):
@@ -233,8 +219,8 @@ def test_old_figures_are_said_to_be_old(monkeypatch):
 # The folder
 
 
-def test_talk_writes_a_folder_that_is_whole(tmp_path, workshop):
-    status, out, _ = workshop("talk", "--out", tmp_path / "slides")
+def test_talk_writes_a_folder_that_is_whole(tmp_path, say):
+    status, out, _ = say("talk", "--out", tmp_path / "slides")
 
     folder = tmp_path / "slides"
     page = (folder / "index.html").read_text("utf-8")
@@ -251,10 +237,10 @@ def test_talk_is_the_same_each_time(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_folder_that_cannot_be_written_is_told(tmp_path, workshop):
+def test_folder_that_cannot_be_written_is_told(tmp_path, say):
     (tmp_path / "file").write_text("", "utf-8")
 
-    status, _, err = workshop("talk", "--out", tmp_path / "file" / "slides")
+    status, _, err = say("talk", "--out", tmp_path / "file" / "slides")
 
     assert status == USAGE
     assert "choose another folder with --out" in err

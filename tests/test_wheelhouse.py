@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 
-from workshop import cli, pins, screen, wheelhouse
+from workshop import pins, wheelhouse
 from workshop.errors import ENVIRONMENT, FAIL, PASS, USAGE, WorkshopError
 
 SPECK = "speck-1.0-py3-none-any.whl"
@@ -97,20 +97,6 @@ def quick(stall, monkeypatch):
 
     monkeypatch.setattr(wheelhouse, "pip_download", download)
     return stall
-
-
-@pytest.fixture
-def say(capsys, monkeypatch):
-    """Run the command line in this process; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main([str(word) for word in words])
-        screen.console.cache_clear()
-        return status, *capsys.readouterr()
-
-    return run
 
 
 def fill(folder, *targets):

@@ -10,8 +10,6 @@ between marks; further steps wait until it is mended and that step is amended.
 """
 
 import io
-import os
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +19,7 @@ from typing import Literal
 
 from workshop import course, diffs
 from workshop.errors import ENVIRONMENT, USAGE, WorkshopError
+from workshop.git import ran
 from workshop.merge import MINE, THEIRS, Merged, merge
 
 MARK = "<<<<<<< "  # Where a conflict begins.
@@ -84,24 +83,7 @@ def archive(folder: Path, revision: str) -> bytes:
 
 def git(folder: Path, *words: str) -> bytes | None:
     """Return what git says in a folder, or None if it refuses."""
-    # In a hook of git these name another place than the folder.
-    gone = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX"}
-    env = {k: v for k, v in os.environ.items() if k not in gone}
-    try:
-        done = subprocess.run(
-            ["git", *words],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise WorkshopError(
-            "git is not installed, or not on the path: install it, so that"
-            " it is known what was changed.",
-            ENVIRONMENT,
-        ) from None
+    done = ran(*words, root=folder)
     return None if done.returncode else done.stdout
 
 

@@ -33,6 +33,7 @@ from pathlib import Path
 
 from workshop import diffs, talk, wheelhouse
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
+from workshop.git import git, ran, reason
 from workshop.steps import ROOT, all_steps
 from workshop.verbs import START
 
@@ -65,7 +66,7 @@ class Archive:
 def build(folder: Path, targets: list[wheelhouse.Target]) -> Archive:
     """Build the archive of the commit that is checked out."""
     committed()
-    stamp = int(git("log", "-1", "--format=%ct"))
+    stamp = int(git("log", "-1", "--format=%ct", root=ROOT))
     parts = {
         "sources": sources(),
         "wheelhouse": wheels(targets),
@@ -82,7 +83,7 @@ def build(folder: Path, targets: list[wheelhouse.Target]) -> Archive:
 def number() -> str:
     """Return the version and the commit: `0.1.0-4f3708fa`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    commit = git("rev-parse", "--short=8", "HEAD")
+    commit = git("rev-parse", "--short=8", "HEAD", root=ROOT)
     return f"{project['project']['version']}-{commit}"
 
 
@@ -97,39 +98,16 @@ def sizes(parts: Mapping[str, Files]) -> dict[str, tuple[int, int]]:
 # The sources
 
 
-def git(*words: str) -> str:
-    """Return what git says, without the line end."""
-    return git_bytes(*words).decode("utf-8").strip()
-
-
-def git_bytes(*words: str) -> bytes:
-    """Run git in the clone; WorkshopError if it cannot."""
-    try:
-        done = subprocess.run(
-            ["git", *words],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise WorkshopError(
-            "A release is made from a commit and there is no git here:"
-            " install git first.",
-            ENVIRONMENT,
-        ) from None
+def committed() -> None:
+    """Raise WorkshopError if the files are not those of the commit."""
+    done = ran("status", "--porcelain", root=ROOT)
     if done.returncode:
         raise WorkshopError(
             "A release is made from a commit, so it needs a clone of the"
-            f" workshop: {done.stderr.decode('utf-8', 'replace').strip()}.",
+            f" workshop: {reason(done)}.",
             ENVIRONMENT,
         )
-    return done.stdout
-
-
-def committed() -> None:
-    """Raise WorkshopError if the files are not those of the commit."""
-    changed = git("status", "--porcelain").splitlines()
+    changed = done.stdout.decode("utf-8", "replace").splitlines()
     if changed:
         raise WorkshopError(
             f"{len(changed)} files are not as committed, for example"
@@ -141,7 +119,7 @@ def committed() -> None:
 
 def sources() -> Files:
     """Return the files of the commit."""
-    data = git_bytes("archive", "--format=tar", "HEAD")
+    data = ran("archive", "--format=tar", "HEAD", root=ROOT).stdout
     found = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:

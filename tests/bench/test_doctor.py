@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+from functools import partial
 
 import psutil
 import pytest
 
-from workshop import cli, ports, screen
+from workshop import ports
 from workshop.bench import conditions, doctor, machine, measure, servers
 from workshop.bench.conditions import Fact
 from workshop.bench.measure import Plan
@@ -24,17 +25,9 @@ def launches(*costs, switches=0.0):
 
 
 @pytest.fixture
-def say(capsys, monkeypatch):
+def say(say):
     """Run the doctor as the command line does; return status, out and err."""
-    monkeypatch.setattr(screen, "prepare", lambda: None)
-
-    def run(*words):
-        screen.console.cache_clear()
-        status = cli.main(["doctor", *map(str, words)])
-        screen.console.cache_clear()
-        return status, *capsys.readouterr()
-
-    return run
+    return partial(say, "doctor")
 
 
 # Conditions

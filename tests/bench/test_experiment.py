@@ -14,7 +14,7 @@ from rich.console import Console
 
 from workshop.bench import Case
 from workshop.bench import study as studies
-from workshop.bench.arms import Arm, extensions_of
+from workshop.bench.arms import extensions_of
 from workshop.bench.experiment import find, lab, names
 from workshop.bench.measure import Plan
 from workshop.bench.study import Options, conduct
@@ -22,41 +22,6 @@ from workshop.errors import WorkshopError
 from workshop.steps import ROOT, all_steps
 
 CASE = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
-
-PROGRAM = """
-import asyncio
-
-ANSWER = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi"
-
-class Protocol(asyncio.Protocol):
-    seen = 0
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        self.seen += 1
-        lie = b"ho" if self.seen == FROM else b"hi"
-        self.transport.write(ANSWER.replace(b"hi", lie))
-
-async def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Protocol, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    print(f"Listening on http://127.0.0.1:{port}", flush=True)
-    await server.serve_forever()
-
-if __name__ == "__main__":
-    asyncio.run(main())
-"""
-
-
-def arm_of(folder, name, lies_from=0):
-    """Return an arm whose n-th answer on each connection is a lie."""
-    folder = folder / name
-    folder.mkdir()
-    (folder / "pico.py").write_text(f"FROM = {lies_from}\n{PROGRAM}")
-    return Arm(name, folder, CASE)
 
 
 def experiment_of(*arms, rounds=2):
@@ -106,8 +71,8 @@ def result_in(tmp_path):
     return json.loads((tmp_path / "out.json").read_text("utf-8"))
 
 
-def test_a_run_measures_shows_and_keeps(tmp_path, validate):
-    one, two = arm_of(tmp_path, "one"), arm_of(tmp_path, "two")
+def test_a_run_measures_shows_and_keeps(tmp_path, validate, tiny):
+    one, two = tiny(tmp_path / "one"), tiny(tmp_path / "two")
     paper = Paper()
 
     status = conduct(
@@ -129,8 +94,8 @@ def test_a_run_measures_shows_and_keeps(tmp_path, validate):
     ElementTree.parse(tmp_path / "o.svg")
 
 
-def test_the_full_run_has_more_rounds_unless_told_otherwise(tmp_path):
-    plain = experiment_of(arm_of(tmp_path, "one"))
+def test_the_full_run_has_more_rounds_unless_told_otherwise(tmp_path, tiny):
+    plain = experiment_of(tiny(tmp_path / "one"))
     for more, rounds in (({"quick": False}, 3), ({"rounds": 1}, 1)):
         conduct(lab("x", options(tmp_path, **more), plain, Paper()))
 
@@ -139,8 +104,13 @@ def test_the_full_run_has_more_rounds_unless_told_otherwise(tmp_path):
 
 # The first is counted; then verified, warm-up, timed and verified again.
 @pytest.mark.parametrize("lies_from", [1, 2, 3, 4])
-def test_one_wrong_answer_makes_the_run_invalid(tmp_path, validate, lies_from):
-    one, liar = arm_of(tmp_path, "one"), arm_of(tmp_path, "liar", lies_from)
+def test_one_wrong_answer_makes_the_run_invalid(
+    tmp_path, validate, lies_from, tiny
+):
+    one = tiny(tmp_path / "one")
+    lie = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nho"
+    # On each connection.
+    liar = tiny(tmp_path / "liar", lie, f"self.seen == {lies_from}")
     paper = Paper()
 
     status = conduct(
@@ -159,8 +129,8 @@ def test_one_wrong_answer_makes_the_run_invalid(tmp_path, validate, lies_from):
     assert "It is so." not in paper.text
 
 
-def test_ctrl_c_leaves_a_partial_table_and_no_server(tmp_path, validate):
-    one, two = arm_of(tmp_path, "one"), arm_of(tmp_path, "two")
+def test_ctrl_c_leaves_a_partial_table_and_no_server(tmp_path, validate, tiny):
+    one, two = tiny(tmp_path / "one"), tiny(tmp_path / "two")
     paper = Paper(interrupt_at="round 2 of")
     before = psutil.Process().children(recursive=True)
 
@@ -178,8 +148,8 @@ def test_ctrl_c_leaves_a_partial_table_and_no_server(tmp_path, validate):
     assert psutil.Process().children(recursive=True) == before
 
 
-def test_ctrl_c_before_anything_is_known(tmp_path, validate):
-    one = arm_of(tmp_path, "one")
+def test_ctrl_c_before_anything_is_known(tmp_path, validate, tiny):
+    one = tiny(tmp_path / "one")
     paper = Paper(interrupt_at="Is it so?")
 
     status = conduct(lab("x", options(tmp_path), experiment_of(one), paper))

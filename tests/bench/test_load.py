@@ -28,40 +28,7 @@ REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 CASE = Case("tiny", REQUEST, 200, {}, b"hi")
 THREE = Case("3 pipelined", REQUEST, 200, {}, b"hi", pipelined=3)
 IN_THREE = Case("cut in 3", REQUEST, 200, {}, b"hi", cuts=(4, 12))
-
-PROGRAM = """
-import asyncio
-
-ANSWER = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi"
-
-class Protocol(asyncio.Protocol):
-    seen = 0
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        Protocol.seen += 1
-        answer = ANSWER * max(1, data.count(b"GET "))
-        if LIE and Protocol.seen > 500:
-            answer = LIE
-        self.transport.write(answer)
-
-async def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Protocol, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    print(f"Listening on http://127.0.0.1:{port}", flush=True)
-    await server.serve_forever()
-
-if __name__ == "__main__":
-    asyncio.run(main())
-"""
-
-
-def arm_of(tmp_path, lie=b""):
-    (tmp_path / "pico.py").write_text(f"LIE = {lie!r}\n{PROGRAM}")
-    return Arm("tiny", tmp_path, CASE)
+LATE = "self.every > 500"  # when all seemed to be well
 
 
 class Server(asyncio.Protocol):
@@ -309,8 +276,8 @@ def test_runs_of_several_processes_are_one():
     assert joined(runs) == Run(30, 1.1, "late", {"p50": 3.0}, 41)
 
 
-def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path):
-    arm = arm_of(tmp_path)
+def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path, tiny):
+    arm = tiny(tmp_path)
     with server(arm) as running, Builtin(2, connections=8) as generator:
         first = generator.open(running.host, running.port, CASE)
         before = running.usage()
@@ -323,8 +290,8 @@ def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path):
     assert after.cpu > before.cpu
 
 
-def test_the_builtin_generator_raises_what_is_wrong(tmp_path):
-    arm = arm_of(tmp_path, ANSWER.replace(b"hi", b"ho"))
+def test_the_builtin_generator_raises_what_is_wrong(tmp_path, tiny):
+    arm = tiny(tmp_path, ANSWER.replace(b"hi", b"ho"), LATE)
     with server(arm) as running, Builtin(1, connections=8) as generator:
         generator.open(running.host, running.port, CASE)
 
@@ -348,8 +315,8 @@ needs_wrk = pytest.mark.skipif(
 
 
 @needs_wrk
-def test_wrk_asks_what_the_case_says(tmp_path):
-    arm = arm_of(tmp_path)
+def test_wrk_asks_what_the_case_says(tmp_path, tiny):
+    arm = tiny(tmp_path)
     with server(arm) as running, Wrk(connections=8) as generator:
         first = generator.open(running.host, running.port, CASE)
         run = generator.run(0.2)
@@ -368,8 +335,8 @@ def test_wrk_asks_what_the_case_says(tmp_path):
         (ANSWER.replace(b": 2", b":   2"), "bytes for"),
     ],
 )
-def test_the_sums_of_wrk_betray_wrong_answers(tmp_path, lie, reason):
-    arm = arm_of(tmp_path, lie)
+def test_the_sums_of_wrk_betray_wrong_answers(tmp_path, lie, reason, tiny):
+    arm = tiny(tmp_path, lie, LATE)
     with server(arm) as running, Wrk(connections=8) as generator:
         generator.open(running.host, running.port, CASE)
 
@@ -379,8 +346,8 @@ def test_the_sums_of_wrk_betray_wrong_answers(tmp_path, lie, reason):
 
 
 @needs_wrk
-def test_content_that_wrk_overlooks_is_seen_afterwards(tmp_path):
-    arm = arm_of(tmp_path, ANSWER.replace(b"hi", b"ho"))
+def test_content_that_wrk_overlooks_is_seen_afterwards(tmp_path, tiny):
+    arm = tiny(tmp_path, ANSWER.replace(b"hi", b"ho"), LATE)
     with server(arm) as running, Wrk(connections=8) as generator:
         generator.open(running.host, running.port, CASE)
         answers = 0
@@ -392,8 +359,8 @@ def test_content_that_wrk_overlooks_is_seen_afterwards(tmp_path):
 
 
 @needs_wrk
-def test_wrk_pipelines(tmp_path):
-    pico = arm_of(tmp_path).folder / "pico.py"
+def test_wrk_pipelines(tmp_path, tiny):
+    pico = tiny(tmp_path).folder / "pico.py"
     source = pico.read_text().replace(
         "answer = ANSWER *",
         "if data != b'GET / HTTP/1.1\\r\\n\\r\\n' * 3: data = b''\n"
@@ -419,7 +386,9 @@ def test_wrk_cuts_no_request():
 
 
 @needs_wrk
-def test_wrk_that_was_stopped_too_early_asks_again(monkeypatch, tmp_path):
+def test_wrk_that_was_stopped_too_early_asks_again(
+    monkeypatch, tmp_path, tiny
+):
     late = iter([{"answers": 0}, {"answers": 0}])
     real = Wrk.sums
     asked = []
@@ -429,7 +398,7 @@ def test_wrk_that_was_stopped_too_early_asks_again(monkeypatch, tmp_path):
         return next(late, None) or real(self, seconds)
 
     monkeypatch.setattr(Wrk, "sums", sums)
-    with server(arm_of(tmp_path)) as running, Wrk(connections=8) as generator:
+    with server(tiny(tmp_path)) as running, Wrk(connections=8) as generator:
         generator.open(running.host, running.port, CASE)
         run = generator.run(0.1)
 

@@ -10,8 +10,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from workshop.bench import Case, offered
-from workshop.bench.arms import Arm
+from workshop.bench import offered
 from workshop.bench.arrivals import Trace
 from workshop.bench.experiment import find, lab
 from workshop.bench.offered import (
@@ -271,41 +270,14 @@ def test_nothing_measured_draws_nothing_and_does_not_fail():
 
 # From end to end
 
-PROGRAM = """
-import asyncio
-
-class Protocol(asyncio.Protocol):
-    seen = 0
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        Protocol.seen += 1
-        content = LIE if Protocol.seen > 2 else b"hi"
-        self.transport.write(
-            b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n" + content
-        )
-
-async def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Protocol, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    print(f"Listening on http://127.0.0.1:{port}", flush=True)
-    await server.serve_forever()
-
-asyncio.run(main())
-"""
-
 
 @pytest.fixture
-def conducted(tmp_path, monkeypatch, validate_study):
+def conducted(tmp_path, monkeypatch, validate_study, tiny):
     """Return a function that runs a tiny form against one server."""
 
     def run(content):
-        (tmp_path / "pico.py").write_text(f"LIE = {content!r}\n{PROGRAM}")
-        case = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
-        arm = Arm("tiny", tmp_path, case)
+        lie = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + content
+        arm = tiny(tmp_path / "tiny", lie, "self.every > 2")
         monkeypatch.setattr(offered, "ENOUGH", 20)
         monkeypatch.setattr(LOAD, "step_arms", lambda words, case: [arm])
         plan = Plan(1, 0.05, (0.1, 0.2), 0.05, 0.02, connections=2)

@@ -7,7 +7,6 @@ from array import array
 import pytest
 
 from workshop.bench import Case, load
-from workshop.bench.arms import Arm
 from workshop.bench.arrivals import Queue, poisson
 from workshop.bench.cases import WrongAnswer
 from workshop.bench.open_loop import (
@@ -22,37 +21,6 @@ from workshop.bench.servers import server
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 CASE = Case("tiny", b"GET / HTTP/1.1\r\n\r\n", 200, {}, b"hi")
 DUE = array("d", [0.0] * 30 + [0.005] * 30 + [0.02] * 40)
-
-PROGRAM = """
-import asyncio
-
-ANSWER = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi"
-
-class Protocol(asyncio.Protocol):
-    seen = 0
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        Protocol.seen += 1
-        self.transport.write(LIE if Protocol.seen > 500 else ANSWER)
-
-async def main():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Protocol, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    print(f"Listening on http://127.0.0.1:{port}", flush=True)
-    await server.serve_forever()
-
-if __name__ == "__main__":
-    asyncio.run(main())
-"""
-
-
-def arm_of(tmp_path, lie=ANSWER):
-    (tmp_path / "pico.py").write_text(f"LIE = {lie!r}\n{PROGRAM}")
-    return Arm("tiny", tmp_path, CASE)
 
 
 class Server(asyncio.Protocol):
@@ -187,8 +155,8 @@ def test_a_generator_that_is_stopped_says_so():
     assert max(trace.stopped) >= 0.045
 
 
-def test_the_generator_offers_and_runs_a_closed_loop(tmp_path):
-    arm = arm_of(tmp_path)
+def test_the_generator_offers_and_runs_a_closed_loop(tmp_path, tiny):
+    arm = tiny(tmp_path)
     with server(arm) as running, OpenBuiltin(8) as generator:
         first = generator.open(running.host, running.port, CASE)
         run = generator.run(0.05)
@@ -207,8 +175,8 @@ def test_the_generator_offers_and_runs_a_closed_loop(tmp_path):
         assert min(each.closed) > 0
 
 
-def test_the_generator_raises_what_is_wrong(tmp_path):
-    arm = arm_of(tmp_path, ANSWER.replace(b"hi", b"ho"))
+def test_the_generator_raises_what_is_wrong(tmp_path, tiny):
+    arm = tiny(tmp_path, ANSWER.replace(b"hi", b"ho"), "self.every > 500")
     with server(arm) as running, OpenBuiltin(8) as generator:
         generator.open(running.host, running.port, CASE)
 

@@ -5,20 +5,16 @@ Does not know: what is done with the files.
 """
 
 import contextlib
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.errors import ENVIRONMENT, USAGE, WorkshopError
-from workshop.serving import apart
+from workshop.git import git
 from workshop.steps import ROOT
 
 HEAD = "HEAD"
-# What git tells its hooks: a `compare` before a push is about this clone.
-TOLD = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"}
 
 
 @dataclass(frozen=True)
@@ -38,35 +34,6 @@ class Revision:
             f"{self.name} has no step {number}: name revisions that have it,"
             " or another step with --step."
         )
-
-
-def git(*words: str, root: Path = ROOT) -> str:
-    """Run git in the clone; return what it said, without the line's end.
-
-    Ctrl-C reaches us alone: git must not leave half a worktree.
-    """
-    try:
-        done = subprocess.run(
-            ["git", "-c", f"core.hooksPath={os.devnull}", *words],
-            cwd=root,
-            env={k: v for k, v in os.environ.items() if k not in TOLD},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=True,
-            **apart(),
-        )
-    except OSError:
-        raise WorkshopError(
-            "git was not found, and revisions are its business: install it.",
-            ENVIRONMENT,
-        ) from None
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise WorkshopError(f"git {words[0]}: {last}", ENVIRONMENT) from None
-    said: str = done.stdout.strip()
-    return said
 
 
 def needs_clone(root: Path = ROOT) -> None:
