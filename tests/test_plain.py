@@ -235,7 +235,7 @@ def test_help_fits_a_screen_and_is_ascii(paper, words):
 
 
 def test_first_help_is_grouped_and_cuts_no_sentence(paper):
-    written = paper()
+    written = paper(LINES="60")
 
     cli.main([])
 
@@ -244,6 +244,27 @@ def test_first_help_is_grouped_and_cuts_no_sentence(paper):
     assert found.index("\nTo look closer:\n  list ") < found.index(
         "\nTo change the workshop:\n  dev "
     )
+
+
+@pytest.mark.parametrize("words", [[], ["dev"], *HELP], ids=" ".join)
+def test_help_fits_a_window_of_24_rows(paper, words):
+    written = paper(LINES="24")
+
+    cli.main([*words, "--help"])
+
+    assert len(written.read().splitlines()) < 24, "the prompt needs a row"
+
+
+def test_low_window_names_each_verb_and_tells_where_more_is(paper):
+    low = paper(LINES="24")
+    cli.main([])
+    high = paper(LINES="60")
+    cli.main([])
+
+    assert "A taller window says what each is for." in low.read()
+    named = set(re.findall(r"[a-z]+", low.read().partition("Verbs:")[2]))
+    assert named >= {words[0] for words in HELP}
+    assert "hint        Give one more hint for a task." in high.read()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

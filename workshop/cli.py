@@ -227,9 +227,6 @@ def check(
 @verb(
     "diff",
     "diff 02 03",
-    "diff 02 03 --stat",
-    "diff 02 03 --side-by-side",
-    "diff 02 03 --hunks",
     "diff 02 03 > 03.patch",
     "diff --mine",
 )
@@ -263,9 +260,8 @@ def diff(
 ) -> int:
     """Show what changes from one step to another.
 
-    The code alone: app.py, rooms, and the extensions that are shown on
-    stage; the others are named. What is printed to a file is a patch that
-    `patch -p1` and `git apply` take.
+    The code alone: app.py, rooms, and extensions that are shown on stage;
+    others are named. Printed to a file, it is a patch for `git apply`.
     """
     from workshop import diffs
 
@@ -364,8 +360,6 @@ def ladder(
     "bench",
     "bench",
     "bench extensions --quick",
-    "bench all --quick",
-    "bench compare main HEAD",
     "bench compare --worktree",
 )
 def bench_verb(

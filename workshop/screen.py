@@ -14,6 +14,7 @@ import codecs
 import contextlib
 import functools
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -77,6 +78,13 @@ def parted(words: Sequence[str]) -> tuple[bool, list[str]]:
     end = words.index("--") if "--" in words else len(words)
     before = [word for word in words[:end] if word != OPTION]
     return len(before) < end, [*before, *words[end:]]
+
+
+def low(rows: int) -> bool:
+    """Return whether we write to a window that has fewer rows."""
+    if plain() or not sys.stdout.isatty():
+        return False
+    return shutil.get_terminal_size().lines < rows
 
 
 @contextlib.contextmanager

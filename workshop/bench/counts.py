@@ -28,6 +28,7 @@ import subprocess
 import sys
 import time
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.bytecodes = self.python_calls = self.c_calls = 0
+        self.files: Counter[str] = Counter()  # bytecodes of each
 
 
 class TraceMeter(Meter):
@@ -99,6 +101,7 @@ class TraceMeter(Meter):
     def on_opcode(self, frame: types.FrameType, event: str, arg: Any) -> Any:
         if event == "opcode":
             self.bytecodes += 1
+            self.files[frame.f_code.co_filename] += 1
         return self.on_opcode
 
     def on_profile(self, frame: types.FrameType, event: str, arg: Any) -> None:
@@ -133,6 +136,7 @@ class MonitoringMeter(Meter):
         if code.co_filename in APART:
             return self.monitoring.DISABLE
         self.bytecodes += 1
+        self.files[code.co_filename] += 1
 
     def on_start(self, code: types.CodeType, offset: int) -> Any:
         if code.co_filename in APART:
@@ -162,6 +166,7 @@ class Bench:
         self.loop: Any = fake.Loop()
         asyncio._set_running_loop(cast(Any, self.loop))
         self.transport = fake.Transport()
+        self.files: Counter[str] = Counter()  # bytecodes, counted last
         self.protocol = make_protocol()
         self.transport.set_protocol(self.protocol)
         self.protocol.connection_made(self.transport)
@@ -184,6 +189,7 @@ class Bench:
             raise self.loop.errors[0].get("exception") or AssertionError(
                 self.loop.errors[0]["message"]
             )
+        self.files = meter.files
         written = self.transport.written
         return Counts(
             meter.bytecodes,

@@ -21,6 +21,7 @@ START = "python3 start.py"  # What a person types; with .venv it is our -m.
 Verb = TypeVar("Verb", bound=Callable[..., int])
 WITH_HELP = {"help_option_names": ["-h", "--help"]}
 
+LOW = 50  # rows of a window: fewer do not hold a sentence for each verb
 LONG = 200  # letters of a first sentence, which is wrapped, not cut
 # Who needs a verb, in the order of the help; what is not named comes last.
 READERS = {
@@ -36,19 +37,31 @@ class Readers(typer.core.TyperGroup):
     """The verbs, grouped by who needs them."""
 
     def format_commands(self, context: Any, formatter: Any) -> None:
-        """Write a section for each group that has a verb here."""
-        left = dict.fromkeys(self.list_commands(context))
-        width = max(map(len, left))
+        """Write a section for each group; a low window gets the names."""
+        groups = self.groups(context)
+        if screen.low(LOW):
+            named = [(t, ", ".join(names)) for t, names in groups.items()]
+            with formatter.section("Verbs"):
+                formatter.write_dl(named)
+            formatter.write_paragraph()
+            formatter.write_text("A taller window says what each is for.")
+            return
+        width = max(len(name) for names in groups.values() for name in names)
+        for title, names in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(n.ljust(width), self.summary(context, n)) for n in names]
+                )
+
+    def groups(self, context: Any) -> dict[str, list[str]]:
+        """Return the verbs that there are, by who needs them."""
+        left = self.list_commands(context)
+        found = {}
         for title, names in READERS.items():
-            chosen = [name for name in names.split() if name in left]
-            rows = [
-                (name.ljust(width), self.summary(context, name))
-                for name in (chosen if names else left)
-            ]
-            left = {name: None for name in left if name not in chosen}
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+            chosen = names.split() if names else left
+            found[title] = [name for name in chosen if name in left]
+            left = [name for name in left if name not in chosen]
+        return {title: names for title, names in found.items() if names}
 
     def summary(self, context: Any, name: str) -> str:
         """Return the first sentence of a verb's help, whole."""

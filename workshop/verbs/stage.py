@@ -18,7 +18,6 @@ from workshop.verbs import START, verb
     "present",
     "present",
     "present 03 --minutes 20",
-    "present --back",
     "present --notes",
 )
 def present(

@@ -18,7 +18,6 @@ from workshop.verbs import verb
     "send",
     "send hello.http",
     "send hello.http --step 01,02,03 --split 1",
-    "send hello.http --step 03,work",
     "send typed.txt --crlf",
     "send -",
 )
@@ -36,7 +35,11 @@ def send(
     ] = None,
     split: Annotated[
         int,
-        typer.Option(help="Pieces of so many bytes; 0: all at once.", min=0),
+        typer.Option(
+            help="Pieces of so many bytes; else all at once.",
+            min=0,
+            show_default=False,
+        ),
     ] = 0,
     crlf: Annotated[
         bool, typer.Option("--crlf", help="Make each LF a CR LF.")

@@ -1,0 +1,143 @@
+"""How near is step 05 to the least that Python can do?
+
+Knows: duties that each answer has, one after the other; the conclusion.
+Does not know: how to measure.
+"""
+
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+
+from workshop.bench import DATE, Case, programs
+from workshop.bench.arms import Arm, step_arms
+from workshop.bench.costs import cost_bars, marked
+from workshop.bench.measure import Plan
+from workshop.bench.words import figure, spread, times
+
+QUESTION = __doc__.splitlines()[0]
+QUICK = Plan(rounds=5, seconds=0.25)
+FULL = Plan(rounds=18, seconds=0.6)
+WIRE = False
+
+LEAST = Path(programs.__file__).with_name("least.py")
+SWAPPED = Path(programs.__file__).with_name("swapped.py")
+HELLO = Case(
+    name="hello",
+    request=b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    status=200,
+    fields={
+        "content-type": "application/json",
+        "content-length": "25",
+        "date": DATE,
+    },
+    content=b'{"message":"Hello bench"}',
+)
+# What a protocol that has no other duty does, and all those above it.
+DUTIES = {
+    "the answer is made": "made",
+    "the request is understood": "understood",
+    "a coroutine handles it": "handled",
+    "a task serves the connection": "served",
+}
+LAST, WHOLE, ORJSON = [*DUTIES][-1], "05 benchmarks", ", with orjson"
+
+
+def arms(options):
+    """Return step 01, the duties one after the other, and step 05."""
+    (raw, whole) = step_arms(["01", "05"], HELLO)
+    least = {
+        name: Arm(name, whole.folder, HELLO, LEAST, {"DUTY": duty})
+        for name, duty in DUTIES.items()
+    }
+    every = [raw, *least.values(), whole]
+    if find_spec("orjson") and not options.quick:
+        every += [
+            orjson(least[LAST], LEAST, {"DUTY": "served", "JSON": "orjson"}),
+            orjson(whole, SWAPPED, {"SWAP": "json=orjson"}),
+        ]
+    return every
+
+
+def orjson(arm, program, env):
+    """Return an arm that does the same with the encoder in Rust."""
+    name = arm.name + ORJSON
+    return Arm(name, arm.folder, HELLO, program, env, beside=True)
+
+
+COLUMNS = ["and also", "byte-\ncodes", "Python\ncalls", "C\ncalls"]
+COLUMNS += ["CPU µs\n/request", "x\nstep 01", "than\nabove"]
+
+
+def row(arm):
+    """Return the cells of a duty, or of a step."""
+    counts = arm["counts"] or {}
+    above = arm["than_below"]
+    return [
+        arm["name"],
+        figure(counts.get("bytecodes")),
+        figure(counts.get("python_calls")),
+        figure(counts.get("c_calls")),
+        spread(arm["cpu_us"], 1),
+        spread(arm["ratio"], 2) if arm["ratio"] else "",
+        above["verdict"] if above else "",
+    ]
+
+
+def sentences(result):
+    """Return what no Python can save, what is left, and what each duty is."""
+    known = {arm["name"]: arm for arm in result["arms"]}
+    raw, least, whole = result["arms"][0], known[LAST], known[WHOLE]
+    said = [floor(raw, whole), rest(least, whole), duties(result["arms"])]
+    fast = [known[n] for n in (LAST + ORJSON, WHOLE + ORJSON) if n in known]
+    if fast:
+        ratios = [times(arm["ratio"]) for arm in fast]
+        said.append(
+            f"With orjson the least takes {ratios[0]} the CPU time of"
+            f" {raw['name']}, and {whole['name']} {ratios[1]}."
+        )
+    return said
+
+
+def cost(arm):
+    return arm["cpu_us"]["median"]
+
+
+def floor(raw, whole):
+    """Say what the loop takes, whoever answers."""
+    return (
+        "A turn of the loop, a read and a write, which is all of"
+        f" {raw['name']}, are {cost(raw) / cost(whole):.0%} of the time of"
+        f" {whole['name']}."
+    )
+
+
+def rest(least, whole):
+    """Say what lies between the least and the whole."""
+    more = cost(whole) - cost(least)
+    said = (
+        "The least that answers hello and does all of these duties takes"
+        f" {times(least['ratio'])} the time of a bare answer,"
+        f" {whole['name']} {times(whole['ratio'])}: {more:.1f} µs"
+    )
+    if least["counts"] and whole["counts"]:
+        counted = [arm["counts"]["bytecodes"] for arm in (least, whole)]
+        said += f" and {counted[1] - counted[0]} bytecodes"
+    return said + (
+        " are left for all other routes, methods, limits, errors, hooks,"
+        " streams and the clock."
+    )
+
+
+def duties(arms):
+    """Say what each duty takes, in the order in which they are added."""
+    found = []
+    for below, arm in pairwise(arms):
+        if arm["name"] in DUTIES:
+            found.append(f"{arm['name']}, {cost(arm) - cost(below):+.1f} µs")
+    return f"Duty by duty: {'; '.join(found)}."
+
+
+def picture(result):
+    """Draw the CPU time with each duty more."""
+    ours = marked(lambda arm: arm["name"].startswith(WHOLE))
+    return cost_bars("The floor", result["arms"], kind=ours)

@@ -1,0 +1,98 @@
+"""In which rooms is the time of a hello spent?
+
+Knows: which steps are looked at, the request, the conclusion.
+Does not know: how a room is timed.
+"""
+
+from workshop.bench import Case
+from workshop.bench.arms import step_arms
+from workshop.bench.costs import cost_bars
+from workshop.bench.where import Looks
+from workshop.bench.words import figure, joined, spread
+
+QUESTION = __doc__.splitlines()[0]
+QUICK, FULL = (3, 0.5), (12, 2.0)  # launches, seconds of each
+
+HELLO = Case(
+    name="hello",
+    request=b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    status=200,
+    fields={"content-type": "application/json", "content-length": "25"},
+    content=b'{"message":"Hello bench"}',
+)
+
+
+STEPS = ["04", "05"]
+
+
+def measure(study):
+    """Look into both steps in turn, again and again."""
+    launches, seconds = QUICK if study.quick else FULL
+    study.plan = {"launches": launches, "seconds": seconds}
+    arms = dict(zip(STEPS, step_arms(STEPS, HELLO), strict=True))
+    looks = Looks(arms, launches, seconds)
+    try:
+        looks.take(study.tell)
+    finally:
+        for point in looks.points():
+            study.add(**point)
+
+
+COLUMNS = ["room", "byte-\ncodes, 04", "05", "CPU µs\n04", "05"]
+
+
+def row(point):
+    """Return the cells of a room."""
+    steps = [point["steps"].get(number) or {} for number in STEPS]
+    return [
+        point["name"],
+        *(figure(step.get("bytecodes")) for step in steps),
+        *(spread(step.get("cpu_us"), 2) for step in steps),
+    ]
+
+
+def sentences(result):
+    """Return what a hello takes, where, and where step 05 has saved."""
+    rooms = {point["name"]: point["steps"] for point in result["points"]}
+    before, now = (sum(costs(rooms, number).values()) for number in STEPS)
+    dear = costs(rooms, "05")
+    dearest = [f"{name} {dear[name]:.1f} µs" for name in [*dear][:3]]
+    saved = {
+        name: took - dear.get(name, 0)
+        for name, took in costs(rooms, "04").items()
+    }
+    most = max(saved, key=saved.get)
+    return [
+        (
+            f"In process, without a loop, a read and a write, a hello takes"
+            f" {before:.1f} µs on step 04 and {now:.1f} µs on step 05."
+        ),
+        f"The dearest rooms of step 05 are {joined(dearest)}.",
+        f"Step 05 has saved most in {most}: {saved[most]:.1f} µs.",
+    ]
+
+
+def costs(rooms, number):
+    """Return the microseconds of each room of a step, the dearest first."""
+    found = {
+        name: steps[number]["cpu_us"]["median"]
+        for name, steps in rooms.items()
+        if steps.get(number, {}).get("cpu_us")
+    }
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
+def picture(result):
+    """Draw the CPU time of each room of step 05."""
+    rows = [
+        {"name": point["name"], **point["steps"]["05"]}
+        for point in result["points"]
+        if point["steps"].get("05")
+    ]
+    unit = "CPU time per hello in this room, in process, with its interval"
+    return cost_bars("The rooms of step 05", rows, unit, note, lambda _: "bar")
+
+
+def note(row):
+    """Return what the picture says beside a bar."""
+    return f"{figure(row['cpu_us'], 2)} µs, {row['bytecodes']} bytecodes"

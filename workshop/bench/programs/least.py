@@ -1,0 +1,171 @@
+"""Answer a hello with as little as Python can, one duty more each time.
+
+Knows: one route, one kind of answer, fields that came before.
+Does not know: limits, errors, content. None of these is a server to use.
+
+`DUTY` says which is the last one that is done; `JSON=orjson` who encodes.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import re
+import time
+from types import SimpleNamespace
+
+import httptools
+
+from pico import json_encoder
+from rendering import date_line
+from server import new_event_loop
+
+PATH = b"/hello/"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"content-type: application/json\r\n"
+    b"content-length: %d\r\n"
+    b"%b%b"
+)
+LINE = re.compile(r'(GET) (/[!"$-~]*) HTTP/1\.1')
+
+
+def encoder():
+    """Return what makes JSON of an object, as bytes."""
+    package = os.environ.get("JSON")
+    return (
+        importlib.import_module(package).dumps if package else json_encoder()
+    )
+
+
+class Made(asyncio.Protocol):
+    """The answer is made: JSON, its length and the date."""
+
+    encode = staticmethod(encoder())
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        start = data.index(PATH) + len(PATH)
+        name = data[start : data.index(b" ", start)].decode()
+        self.write({"message": f"Hello {name}"})
+
+    def write(self, value):
+        content = self.encode(value)
+        date = date_line(time.time() // 1)
+        self.transport.write(ANSWER % (len(content), date, content))
+
+
+class Request:
+    """What was asked: method, path, and the fields as bytes."""
+
+    def __init__(self, method, path, fields):
+        self.method = method
+        self.path = path
+        self.fields = fields
+
+
+class Understood(Made):
+    """Each byte of the request is looked at, and a route is found."""
+
+    known = {}  # bytes of fields: what httptools made of them
+    routes = {("GET", "/hello/"): "name"}
+
+    def data_received(self, data):
+        self.answer(self.understand(data))
+
+    def understand(self, data):
+        line, _, block = data.partition(b"\r\n")
+        if block not in self.known:
+            self.fields = self.known[block] = []
+            httptools.HttpRequestParser(self).feed_data(data)
+        method, path = LINE.fullmatch(line.decode()).groups()
+        return Request(method, path, self.known[block])
+
+    def on_header(self, name, value):
+        self.fields.append((name, value))
+
+    def find(self, request):
+        """Return what is asked for by the path, as parameters."""
+        start = request.path.rfind("/") + 1
+        name = self.routes[request.method, request.path[:start]]
+        return {name: request.path[start:]}
+
+    def answer(self, request):
+        parameters = self.find(request)
+        self.write({"message": f"Hello {parameters['name']}"})
+
+
+class Response:
+    """What the handler answers."""
+
+    json = None
+
+
+async def hello(request, response, name):
+    """Greet: the handler of `app.py`."""
+    response.json = {"message": f"Hello {name}"}
+
+
+class Handled(Understood):
+    """A handler answers: a coroutine that gets two objects."""
+
+    def answer(self, request):
+        response = Response()
+        try:
+            hello(request, response, **self.find(request)).send(None)
+        except StopIteration:
+            self.write(response.json)
+
+
+class Served(Handled):
+    """A task serves the connection, so that a handler may wait."""
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.loop, self.requests = asyncio.get_running_loop(), []
+        self.arrival = self.loop.create_future()
+        self.task = self.loop.create_task(self.serve())
+
+    def connection_lost(self, error):
+        self.task.cancel()
+
+    def data_received(self, data):
+        self.requests.append(self.understand(data))
+        if not self.arrival.done():
+            self.arrival.set_result(None)
+
+    async def serve(self):
+        while True:
+            await self.arrival
+            self.arrival = self.loop.create_future()
+            for request in self.requests:
+                response = Response()
+                await hello(request, response, **self.find(request))
+                self.write(response.json)
+            self.requests.clear()
+
+
+DUTIES = {
+    "made": Made,
+    "understood": Understood,
+    "handled": Handled,
+    "served": Served,
+}
+least = DUTIES[os.environ.get("DUTY", "served")]
+app = SimpleNamespace(Protocol=lambda app: least())  # to be counted
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(least, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    print(f"Listening on http://127.0.0.1:{port}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    runner = asyncio.Runner(loop_factory=new_event_loop)
+    with runner, contextlib.suppress(KeyboardInterrupt):
+        runner.run(main())
