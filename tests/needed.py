@@ -34,6 +34,7 @@ IMPATIENCE = 0.2  # seconds for an answer of which we expect none
 COUNT = "count"  # the word for a process that counts
 BROKEN = "broken"  # what cannot even be imported, or answers nonsense
 CASES = {**undone.CASES, "pipelined": shapes.PIPELINED}
+PROGRAMS = {**undone.PROGRAMS, "pipelined": shapes.PLAINTEXT}
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)\(", re.M)
 
 
@@ -107,7 +108,7 @@ class Work:
         try:
             if name == "connection":
                 return self.connection()
-            program = shapes.PLAINTEXT if name == "pipelined" else None
+            program = PROGRAMS.get(name)
             if name == undone.CROWD:
                 program = self.folder.with_name("crowd.py")
                 app = (self.folder / "app.py").read_text("utf-8")

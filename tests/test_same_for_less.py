@@ -251,3 +251,25 @@ def test_routes_are_the_same_though_they_are_found_by_their_beginning(
             )
 
     assert found[0] == found[1]
+
+
+# Tokens of JSON, spaces that are JSON's and some that are not.
+TOKENS = [*'[]{}:," \t\n\r', "\x0b", "\xa0", "\ufeff", '"a"', "\\u00e4"]
+TOKENS += ["null", "true", "NaN", "-", "0", "1", "1.5", "e", "E+2"]
+
+
+def decoded(rooms, text):
+    """Return what a request's JSON is, or the status of the refusal."""
+    app = rooms.Pico()
+    request = app.Request(app, "POST", "/", "1.1", {})
+    request.content = text.encode()
+    try:
+        return repr(request.json)
+    except rooms.messages.HttpError as error:
+        return error.status
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=6).map("".join))
+def test_json_is_the_same_by_a_decoder_that_is_asked_itself(text):
+    assert decoded(QUICK, text) == decoded(PLAIN, text)

@@ -209,17 +209,28 @@ async def test_form_is_decoded(step):
 
 
 async def test_json_is_decoded(step):
-    request = await asked(step, content=b'{"names": ["ada"]}')
+    request = await asked(step, content=b' \t{"names": ["ada"]}\r\n')
 
     assert request.json == {"names": ["ada"]}
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b"{\0}\0", b"[" * 100_000, b"9" * 5_000],
+    [
+        b"",
+        b"{",
+        b"[] []",
+        b"[]\xc2\xa0",
+        b"\xff",
+        b"{\0}\0",
+        b"[" * 100_000,
+        b"9" * 5_000,
+    ],
     ids=[
         "nothing",
         "half",
+        "two values",
+        "a space that is none",
         "no UTF-8",
         "UTF-16",
         "a deep bomb",

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 YES, NO = ["1", "on", "true", "yes"], ["0", "off", "false", "no"]
 URLENCODED = "application/x-www-form-urlencoded"
+decoder = json.JSONDecoder()
 
 
 class HttpError(Exception):
@@ -184,8 +185,12 @@ class Request(UserDict):
     @cached_property
     def json(self):
         """The content, decoded from JSON."""
-        try:
-            return json.loads(self.body.decode())  # RFC 8259, 8.1
+        try:  # RFC 8259, 8.1 and 2
+            text = self.body.decode().strip(" \t\n\r")
+            value, end = decoder.raw_decode(text)
+            if text[end:]:
+                raise ValueError("There is more behind the value.")
+            return value
         except (ValueError, RecursionError) as error:
             raise HttpError(400, "The content is no JSON.") from error
 

@@ -44,10 +44,10 @@ def json_encoder():
     slow = json.JSONEncoder(separators=(",", ":"))
     if json.encoder.c_make_encoder is None:  # as on PyPy
         return slow.encode
-    quote = json.encoder.encode_basestring_ascii
-    flags = slow.sort_keys, slow.skipkeys, slow.allow_nan
+    # No indent; neither sorted keys nor skipped ones; NaN is allowed.
+    quote, rest = json.encoder.encode_basestring_ascii, (False, False, True)
     encode = json.encoder.c_make_encoder(
-        None, slow.default, quote, None, ":", ",", *flags
+        None, slow.default, quote, None, ":", ",", *rest
     )
     return lambda value: "".join(encode(value, 0)).encode()
 
@@ -123,8 +123,7 @@ class Pico(UserDict):
         """Return the response to a request, whatever happens."""
         response = self.Response(self)
         try:
-            found = self.lookup(request)
-            route, parameters, _ = found
+            found = route, parameters, _ = self.lookup(request)
             request.route = route
             heard = "headers" in self.listeners or "request" in self.listeners
             if heard or route is None:

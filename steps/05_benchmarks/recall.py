@@ -60,7 +60,7 @@ class RecallingParser(RequestParser):
             request.keep_alive, request.complete = alive, True
             if length:
                 request.length, request.content = length, None
-                request.arrived = bytearray(content[:length])
+                request.arrived = content[:length]
             self.requests.append(request)
             self.target, self.finished = url, not alive
             data = content[length:] if alive else b""

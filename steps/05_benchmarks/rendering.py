@@ -10,10 +10,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-STATUS = {
-    status.value: f"HTTP/1.1 {status} {status.phrase}\r\n".encode()
-    for status in HTTPStatus
-}
+STATUS = {s.value: f"HTTP/1.1 {s} {s.phrase}\r\n".encode() for s in HTTPStatus}
 TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5).
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")

@@ -13,6 +13,7 @@ import json
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import types
 from collections import Counter
@@ -39,6 +40,7 @@ from workshop.steps import ROOT
 TICK = 0.001  # seconds of CPU time
 SOME = 500  # requests between two looks at the clock
 OTHERS = "standard library"
+STANDARD = sysconfig.get_path("stdlib")
 OURS = {*APART, __file__}
 
 
@@ -130,10 +132,10 @@ def where(arm: Arm, seconds: float) -> Where:
     report = json.loads(done.stdout.splitlines()[-1])
     for text in report["answers"]:
         all_judged(arm.case, text.encode("latin-1"))
-    ticks = by_room(report["ticks"], arm.folder)
+    ticks = by_room(report["ticks"])
     each = report["cpu_us"] / sum(report["ticks"].values())
     return Where(
-        by_room(report["bytecodes"], arm.folder),
+        by_room(report["bytecodes"]),
         {room: number * each for room, number in ticks.items()},
     )
 
@@ -195,17 +197,17 @@ def about(room: str, looks: Sequence[Where]) -> dict[str, Any]:
     }
 
 
-def by_room(files: Mapping[str, int], folder: Path) -> dict[str, int]:
+def by_room(files: Mapping[str, int]) -> dict[str, int]:
     """Return sums for each room; our own stand-ins are left out.
 
-    >>> by_room({"/s/flow.py": 3, "/usr/re.py": 1, "/usr/x.py": 1}, Path("/s"))
+    >>> by_room({"/s/flow.py": 3, json.__file__: 1, "<string>": 1})
     {'flow': 3, 'standard library': 2}
     """
     rooms: Counter[str] = Counter()
     for file, number in files.items():
         if file not in OURS:
-            own = Path(file).parent == folder
-            rooms[Path(file).stem if own else OTHERS] += number
+            standard = file.startswith((STANDARD, "<"))
+            rooms[OTHERS if standard else Path(file).stem] += number
     return dict(rooms)
 
 

@@ -323,18 +323,18 @@ def extensions_table() -> str:
 
 def undone_table() -> str:
     """Return what each optimisation of step 05 saves, the best first."""
-    kinds = ("bytecodes", "python_calls")
     rows = [
         [
             undone.WORDS[word],
-            *(figure(saved[n][k]) for n in undone.CASES for k in kinds),
+            figure(saved["hello"]["python_calls"]),
+            *(figure(saved[name]["bytecodes"]) for name in undone.CASES),
         ]
         for word, saved in undone_result()["counts"].items()
         if word in undone.WORDS
     ]
-    words = ("bytecodes", "Python calls")
-    heads = [f"{name}: {word}" for name in undone.CASES for word in words]
-    return table(["saved a request by", *heads], rows)
+    heads = ["saved a request by", "Python calls: hello"]
+    first, *others = undone.CASES
+    return table([*heads, f"bytecodes: {first}", *others], rows)
 
 
 def picture(name: str) -> str:

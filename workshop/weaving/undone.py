@@ -7,7 +7,8 @@ Does not know: how a count is taken, how it is shown.
 
 A copy of step 05 gets the definitions of step 04 back, those of one
 optimisation at a time, and is asked for a hello: once with the field Host
-alone, once as a browser asks, and once of an app with a hundred routes more.
+alone, once as a browser asks, and once of an app with a hundred routes more;
+and it is sent the position of a drone, in JSON.
 What it then costs more is what the optimisation saves; less than nothing, if
 the request does not profit.
 """
@@ -21,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from workshop.bench import Case, results
+from workshop.bench import Case, results, shapes
 from workshop.bench.counts import count
 from workshop.errors import PASS, WorkshopError
 from workshop.hashes import sources
@@ -52,6 +53,7 @@ UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
     "recall": {"flow": ["BadMessage", "Flow.__init__"]},
     "arrival": {"flow": ["Flow.data_received"]},
     "cookies": {"messages": ["Response.__init__"]},
+    "decoder": {"messages": ["Request.json"]},
 }
 
 # optimisation: another one that hides it, and is undone for both counts
@@ -85,7 +87,8 @@ REQUESTS = {
 CASES = {
     name: Case(name, request, content=b'{"message":"Hello bench"}')
     for name, request in REQUESTS.items()
-}
+} | {shapes.POST.name: shapes.POST}
+PROGRAMS = {shapes.POST.name: shapes.POSITIONS}
 KEYS = ("bytecodes", "python_calls", "c_calls")
 WORDS = {
     "json": "a JSON encoder made once",
@@ -96,6 +99,7 @@ WORDS = {
     "recall": "fields that came before are not parsed again",
     "arrival": "fewer calls where bytes arrive",
     "cookies": "no cookies until somebody sets one",
+    "decoder": "a JSON decoder made once, and asked itself",
 }
 
 
@@ -158,7 +162,7 @@ def counted(word: str | None) -> dict[str, dict[str, int]]:
             if name == CROWD:
                 with (folder / "app.py").open("a", encoding="utf-8") as app:
                     app.write(MORE_ROUTES)
-            costs, _ = count(folder, case)
+            costs, _ = count(folder, case, PROGRAMS.get(name))
             found[name] = {key: asdict(costs)[key] for key in KEYS}
         return found
 
