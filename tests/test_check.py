@@ -17,9 +17,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workshop import course, verdict, watching, work
+from workshop import course, explain, verdict, watching, work
 from workshop.bench.counts import Counts
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
+from workshop.outcomes import Outcome, Seen
 from workshop.steps import ROOT, find
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
@@ -247,7 +248,7 @@ def test_price_stands_beside_the_reference(home, say, monkeypatch):
     _, out, _ = say("check")
 
     assert "  bytecodes: 120; reference 100 (+20)\n" in out
-    assert "  python calls: 10; reference 12 (-2)\n" in out
+    assert "  Python calls: 10; reference 12 (-2)\n" in out
     assert out.endswith("Next: python3 start.py begin 03\n")
 
 
@@ -285,6 +286,28 @@ def watched(*seen):
     return [word for word in looks.trace if word != "pause"]
 
 
+def test_promise_that_does_not_apply_is_not_one_that_is_kept(
+    home, monkeypatch
+):
+    outcomes = [
+        Outcome("a.py::test_one[02]", "kept"),
+        Outcome("a.py::test_two[02]", "not applicable"),
+    ]
+    monkeypatch.setattr(verdict.checking, "reported", lambda *_: outcomes)
+
+    assert verdict.promises(home, find("02"), []).kept == 1
+
+
+def test_what_can_be_typed_on_windows_is_told_there(home, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    seen = Seen(sent=["GET / HTTP/1.1\r\n\r\n"])
+
+    file, command = explain.by_hand(seen, home, "test_it.py")
+
+    assert "request.http" in file
+    assert "send request.http --crlf --step" in command
+
+
 def test_watch_begins_at_once_and_not_again_without_a_change():
     assert watched(1, 1, 1, 1) == ["begin", "end"]
 
@@ -302,8 +325,9 @@ def test_snapshot_sees_code_alone(tmp_path):
     for path in (code, tmp_path / "progress.toml"):
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "x.py").write_text("")
+    for other in ("__pycache__", ".history"):
+        (tmp_path / other).mkdir()
+        (tmp_path / other / "x.py").write_text("def (")
     before = watching.snapshot(tmp_path)
     code.write_text("x = 1")
 

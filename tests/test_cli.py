@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import psutil
@@ -516,6 +517,28 @@ def test_check_names_the_promise_that_does_not_end(monkeypatch):
 
         with pytest.raises(WorkshopError, match="test_it_hangs did not end"):
             list(checking.followed(process))
+
+
+def test_check_gives_a_slow_machine_time_before_the_first_promise():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pytest_says:
+        process = SimpleNamespace(stdout=os.fdopen(reading))
+        outcomes = checking.followed(process, patience=0.01)
+        threading.Timer(0.1, pytest_says.close).start()
+
+        assert list(outcomes) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_check_of_tests_that_are_killed_has_not_passed(monkeypatch):
+    killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    monkeypatch.setattr(
+        *(checking, "begun"),
+        lambda *words: subprocess.Popen(killed, stdout=-1, encoding="utf-8"),
+    )
+
+    with pytest.raises(WorkshopError, match="The tests could not be run"):
+        list(checking.reported([]))
 
 
 def test_check_of_a_url_tells_what_does_not_apply(say):

@@ -761,7 +761,7 @@ def test_diff_mine_warns_that_its_hunks_are_numbered_otherwise(say):
     say("begin", "02")
     _, out, err = say("diff", "--mine", "--hunks")
 
-    assert "Hunk 1 of " in out
+    assert "\nHunk 1: " in out
     assert err == "`solve --hunk` has other numbers: see its --help.\n"
 
 

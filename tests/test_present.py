@@ -234,6 +234,11 @@ def test_hunks_without_a_note_are_told_last(monkeypatch):
 
     assert told[: len(told) - 2] == order("02")
     assert sorted(told) == sorted(course.hunks(step))
+    present.plan.cache_clear()
+    try:
+        assert present.plan(10)["02", told[-1]][1] > 0
+    finally:
+        present.plan.cache_clear()
 
 
 # An edited work/
@@ -269,6 +274,19 @@ def test_edited_work_is_kept_and_the_presenters_own_state_goes_on(folder):
     assert len(work.progress().hunks) == 2
     assert not (folder / "flow.py").exists()
     assert (folder / "demo.py").is_file(), "no step knows it: it stays"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a right there")
+def test_link_is_replaced_and_what_it_leads_to_stays(folder, tmp_path):
+    play = opened("02", 10)
+    (tmp_path / "mine.py").write_text("mine = 1\n", "utf-8")
+    (folder / "pico.py").unlink()
+    (folder / "pico.py").symlink_to(tmp_path / "mine.py")
+
+    play.write()
+
+    assert (tmp_path / "mine.py").read_text("utf-8") == "mine = 1\n"
+    assert not (folder / "pico.py").is_symlink()
 
 
 def test_removed_file_and_lost_state_are_an_edited_work(folder):
@@ -682,7 +700,7 @@ def test_notes_by_lines_are_told_at_each_place_once(monkeypatch, capsys):
     speaker.notes_by_lines(10)
 
     out = capsys.readouterr().out
-    assert out.count("05 Benchmarks, hunk 32 of 32") == 1
+    assert out.count("05 Benchmarks, hunk 34 of 34") == 1
     assert out.count("Next: the end") == 1
     assert "The end: all steps are told" in out
 
@@ -712,7 +730,7 @@ def test_present_backs_work_up_and_tells_how_to_undo(folder):
     assert (done.returncode, done.stderr) == (PASS, "")
     (kept,) = work.backups().iterdir()
     assert (kept / "pico.py").read_text("utf-8") == "mine = 1\n"
-    assert "python3 start.py undo" in done.stdout
+    assert "`python3 start.py undo 1` has it." in done.stdout
     assert "`python3 start.py present` goes on there." in done.stdout
     assert code(folder) == code(find("01").folder)
 

@@ -53,4 +53,8 @@ def test_suite_tells_of_branches_even_if_a_test_fails(monkeypatch):
     monkeypatch.setattr(suite, "python", python)
 
     assert suite.covered() == 1
-    assert asked == [("coverage", w) for w in ("run", "combine", "report")]
+    assert asked == [
+        ("pytest", "-n"),
+        ("coverage", "combine"),
+        ("coverage", "report"),
+    ]

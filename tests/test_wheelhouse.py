@@ -337,7 +337,18 @@ def test_check_fetches_nothing_and_names_what_is_wrong(
     status, out, err = say(*check)
     assert said[0] == f"{SPECK} is not whole: it is fetched anew."
     assert (status, err) == (PASS, "")
-    assert "Nothing lacks." in " ".join(out.split())
+    assert "Nothing is missing." in " ".join(out.split())
+
+
+def test_wheel_with_a_flipped_byte_is_not_whole(tmp_path):
+    path = tmp_path / SPECK
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("speck.py", "x = 1\n" * 100)
+    data = bytearray(path.read_bytes())
+    data[40] ^= 0xFF  # Of the compressed content.
+    path.write_bytes(data)
+
+    assert wheelhouse.damaged(tmp_path) == [path]
 
 
 def test_folder_that_cannot_be_made_is_told(tmp_path, say):

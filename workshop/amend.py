@@ -62,7 +62,7 @@ def changed(folder: Path, revision: str) -> list[diffs.FileDiff]:
 
 def archive(folder: Path, revision: str) -> bytes:
     """Return a folder as it was in a revision, as a tar file."""
-    if git(folder, "rev-parse", "--is-inside-work-tree") is None:
+    if asked(folder, "rev-parse", "--is-inside-work-tree") is None:
         raise WorkshopError(
             f"{folder.parent} is in no git repository: clone the workshop"
             " with git, so that it is known what was changed.",
@@ -70,18 +70,25 @@ def archive(folder: Path, revision: str) -> bytes:
         )
     commit = f"{revision}^{{commit}}"
     if (
-        git(folder, "rev-parse", "--verify", "--end-of-options", commit)
+        asked(folder, "rev-parse", "--verify", "--end-of-options", commit)
         is None
     ):
         raise WorkshopError(
             f"git knows no {revision!r}: give a commit, a branch or a tag.",
             USAGE,
         )
-    found = git(folder, "archive", "--format=tar", revision)
-    return found or b""  # Empty: the step did not exist then.
+    if not asked(folder, "ls-tree", revision, "."):
+        return b""  # The step did not exist then.
+    found = asked(folder, "archive", "--format=tar", revision)
+    if found is None:
+        raise WorkshopError(
+            f"git cannot read {revision!r}: `git fsck` says what is wrong.",
+            ENVIRONMENT,
+        )
+    return found
 
 
-def git(folder: Path, *words: str) -> bytes | None:
+def asked(folder: Path, *words: str) -> bytes | None:
     """Return what git says in a folder, or None if it refuses."""
     done = ran(*words, root=folder)
     return None if done.returncode else done.stdout

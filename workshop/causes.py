@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workshop.bench.counts import WORDS
 from workshop.outcomes import Outcome, Seen
 from workshop.received import clipped, differs, parts
 from workshop.steps import all_steps
@@ -256,7 +257,7 @@ def wrong_answers(outcome: Outcome, seen: Seen) -> Finding | None:
         return None
     if not of_answers(got) or not of_answers(want):
         return None
-    if sorted(got) == sorted(want):
+    if sorted(map(repr, got)) == sorted(map(repr, want)):
         at = content_at(seen, next_difference(got, want))
         return Finding(
             "The answers came in another order than the requests.",
@@ -264,17 +265,22 @@ def wrong_answers(outcome: Outcome, seen: Seen) -> Finding | None:
             "another answer's content",
         )
     number = next_difference(got, want)
-    if number == len(got) and seen.loose:
-        return Finding(f"An answer is missing: {seen.loose} went through.")
-    if number == len(got):
-        return Finding(
-            f"{len(got)} of {len(want)} answers came: one is never written.",
-            len(seen.received),
-            f"answer {number + 1} is missing",
-        )
-    if number == len(want):
-        return Finding(f"{len(got)} answers came, not {len(want)}.")
+    if number in (len(got), len(want)):
+        return another_number(seen, len(got), len(want))
     return of_one(seen, number, got[number], want[number])
+
+
+def another_number(seen: Seen, came: int, due: int) -> Finding:
+    """Tell of too many answers, or of one that is missing."""
+    if came > due:
+        return Finding(f"{came} answers came, not {due}.")
+    if seen.loose:
+        return Finding(f"An answer is missing: {seen.loose} went through.")
+    return Finding(
+        f"{came} of {due} answers came: one is never written.",
+        len(seen.received),
+        f"answer {came + 1} is missing",
+    )
 
 
 def of_answers(values: Any) -> bool:
@@ -421,10 +427,9 @@ def too_expensive(outcome: Outcome, seen: Seen) -> Finding | None:
     cost = COST.search(seen.statement)
     if not cost or seen.operator not in ("<", "=="):
         return None
-    what = cost[1].replace("_", " ").replace("c calls", "calls into C")
     fewer = "fewer than " if seen.operator == "<" else ""
     return Finding(
-        f"A warm hello costs {seen.left} {what}; it must be"
+        f"A warm hello costs {seen.left} {WORDS[cost[1]]}; it must be"
         f" {fewer}{seen.right}."
     )
 

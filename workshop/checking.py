@@ -21,6 +21,7 @@ from uuid import uuid4
 import psutil
 
 from workshop import wire
+from workshop.course import sentence
 from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import syntax
 from workshop.outcomes import Outcome
@@ -71,16 +72,30 @@ class Rows:
     wrong: list[tuple[str, str]]  # row, reason
 
 
+def files(through: str) -> list[str]:
+    """Return the test files of all steps so far, in their order."""
+    return [
+        str(path)
+        for step in all_steps()
+        if step.number <= through
+        for path in sorted(step.folder.glob("test_*.py"))
+    ]
+
+
+def promised_rows(through: str) -> list[wire.Row]:
+    """Return the wire rows that the steps so far have right."""
+    return [row for row in wire.counted() if row.since <= through]
+
+
 def promises(through: str, chosen: Target | None) -> Iterator[Promise]:
     """Run the promises of the steps so far; yield each when it is known.
 
     On the steps themselves, or on one chosen target.
     """
-    folders = [s.folder for s in all_steps() if s.number <= through]
-    files = [str(p) for f in folders for p in sorted(f.glob("test_*.py"))]
-    if not files:
+    known = files(through)
+    if not known:
         return
-    words = [*files, f"--through={through}"]
+    words = [*known, f"--through={through}"]
     if chosen:
         words.append(f"--target={chosen.url or chosen.folder}")
     current: Promise | None = None
@@ -102,8 +117,7 @@ def parsed(nodeid: str) -> tuple[str, str]:
     ('02_routing', 'a path is found')
     """
     path, _, name = nodeid.partition("::")
-    sentence = name.partition("[")[0].removeprefix("test_").replace("_", " ")
-    return Path(path).parent.name, sentence or path
+    return Path(path).parent.name, sentence(name.partition("[")[0]) or path
 
 
 def reported(
@@ -113,38 +127,48 @@ def reported(
 
     WorkshopError if one does not end, or if Python itself ends.
     """
-    env = dict(os.environ)
-    env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
-    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # It takes half a second.
-    env[RUN] = uuid4().hex
+    run = uuid4().hex
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "--json-lines", *words],
-            cwd=ROOT,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            errors="replace",
-            **apart(),
-        )
+        process = begun(words, run, errors)
         try:
             last = yield from followed(process, errors, patience)
-            if process.wait() > 1:  # Neither passed nor failed.
-                errors.seek(0)
-                text = errors.read().decode("utf-8", "replace")
-                said = (text.strip() or last).splitlines() or ["nothing"]
-                raise WorkshopError(
-                    f"The tests could not be run; pytest says: {said[-1]}",
-                    FAIL,
-                )
+            if process.wait() not in (0, 1):  # Neither passed nor failed.
+                raise refused(errors, last)
         except Cut:
             end(process)
-            sweep(env[RUN])
+            sweep(run)
             raise
         finally:
             end(process)
+
+
+def begun(
+    words: list[str], run: str, errors: IO[bytes]
+) -> "subprocess.Popen[str]":
+    """Begin a run of pytest that speaks lines of JSON."""
+    env = dict(os.environ)
+    env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # It takes half a second.
+    env[RUN] = run
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--json-lines", *words],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        errors="replace",
+        **apart(),
+    )
+
+
+def refused(errors: IO[bytes], last: str) -> WorkshopError:
+    """Return the error that says why pytest could not run the tests."""
+    said = (written(errors).strip() or last).splitlines() or ["nothing"]
+    return WorkshopError(
+        f"The tests could not be run; pytest says: {said[-1]}", FAIL
+    )
 
 
 def sweep(run: str) -> None:
@@ -171,25 +195,18 @@ def followed(
 ) -> Generator[Outcome, None, str]:
     """Yield each outcome of a test run; return its last other line."""
     heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def hear() -> None:
-        assert process.stdout
-        with process.stdout as stdout:
-            for line in stdout:
-                heard.put(line)
-        heard.put(None)
-
-    Thread(target=hear, daemon=True).start()
-    begun, last, finished = "", "", False
-    patience = patience or PATIENCE
+    Thread(target=hear, args=(process, heard), daemon=True).start()
+    test, last, finished = "", "", False
     while True:
+        # Until the first promise begins, it is not the learner's code.
+        limit = patience if patience and test else PATIENCE
         try:
-            line = heard.get(timeout=patience)
+            line = heard.get(timeout=limit)
         except queue.Empty:
-            raise hanging(begun, patience, written(errors)) from None
+            raise hanging(test, limit, written(errors)) from None
         if line is None:
-            if begun and not finished:
-                raise ended(begun, process.wait(), written(errors))
+            if test and not finished:
+                raise ended(test, process.wait(), written(errors))
             return last
         if not line.startswith('{"nodeid"'):
             last = line.strip() or last
@@ -198,9 +215,20 @@ def followed(
         if outcome.word == "finished":
             finished = True
         elif outcome.word == "begun":
-            begun = outcome.nodeid
+            test = outcome.nodeid
         else:
             yield outcome
+
+
+def hear(
+    process: "subprocess.Popen[str]", heard: "queue.SimpleQueue[str | None]"
+) -> None:
+    """Put each line of a process into a queue, and None at its end."""
+    assert process.stdout
+    with process.stdout as stdout:
+        for line in stdout:
+            heard.put(line)
+    heard.put(None)
 
 
 def written(errors: IO[bytes] | None) -> str:
@@ -236,7 +264,7 @@ def ended(begun: str, status: int, stack: str) -> Cut:
 def judge_rows(chosen: Target, through: str) -> Rows:
     """Try the wire rows that are promised by a step."""
     through = min(through, number_of(chosen) or through)
-    promised = [row for row in wire.counted() if row.since <= through]
+    promised = promised_rows(through)
     if not promised:
         return Rows(chosen.name, 0, 0, [])
     verdicts = wire.judge_target(chosen)

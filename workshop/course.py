@@ -64,7 +64,16 @@ class Task:
     @property
     def promise(self) -> str:
         """The promise as `check` says it."""
-        return self.test.removeprefix("test_").replace("_", " ")
+        return sentence(self.test)
+
+
+def sentence(test: str) -> str:
+    """Return a promise as `check` says it.
+
+    >>> sentence("test_a_path_is_found")
+    'a path is found'
+    """
+    return test.removeprefix("test_").replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,10 @@ def seconds(step: Step) -> dict[int, float]:
     words = {n.hunk.number: len(n.note.split()) for n in notes(step)}
     found = dict.fromkeys(words, 0.0)
     for task in tasks(step):
-        said = sum(words[number] for number in task.hunks)
+        said = sum(words.get(number, 0) for number in task.hunks) or 1
         for number in task.hunks:
-            found[number] += task.minutes * 60 * words[number] / said
+            share = words.get(number, 0) / said
+            found[number] = found.get(number, 0.0) + task.minutes * 60 * share
     return found
 
 

@@ -7,6 +7,7 @@ Does not know: how promises are run; why one is broken (see causes.py).
 import ast
 import re
 import shlex
+import sys
 import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +41,7 @@ class Explanation:
     by_hand: tuple[str, ...] = ()  # command lines
 
     def lines(self) -> list[str]:
-        """Return it as at most 24 lines of at most 80 columns."""
+        """Return it as at most 23 lines of at most 80 columns."""
         hint = f"{START} hint" + (f" {self.task.number}" if self.task else "")
         before = wrapped("FAIL  " + self.promise, "      ")
         after = [
@@ -243,6 +244,11 @@ def by_hand(seen: Seen, folder: Path, test: str) -> list[str]:
     """Return the command lines that send the same by hand."""
     if not any(seen.sent):
         return []
+    if sys.platform == "win32":  # It has no printf, and quotes otherwise.
+        return [
+            "# write the bytes above into a file, request.http; then",
+            f"{START} send request.http --crlf --step {short(folder)}",
+        ]
     lines = [f"{START} serve {short(folder)} --port {PORT}"]
     if not known("".join(seen.sent)):
         lines.append(f"# with the routes of {test} in your app.py")

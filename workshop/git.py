@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from workshop.errors import ENVIRONMENT, WorkshopError
-from workshop.serving import apart
+from workshop.serving import apart, undisturbed
 from workshop.steps import ROOT
 
 # In a hook of git these name another place than the folder.
@@ -21,18 +21,19 @@ def ran(
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run git in a folder; WorkshopError if there is no git.
 
-    Ctrl-C reaches us alone: git must not leave half a worktree.
+    Ctrl-C waits for its end: git must not leave half a worktree.
     """
     try:
-        return subprocess.run(
-            ["git", "-c", f"core.hooksPath={os.devnull}", *words],
-            cwd=root,
-            env={k: v for k, v in os.environ.items() if k not in TOLD},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            **apart(),
-        )
+        with undisturbed():
+            return subprocess.run(
+                ["git", "-c", f"core.hooksPath={os.devnull}", *words],
+                cwd=root,
+                env={k: v for k, v in os.environ.items() if k not in TOLD},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                **apart(),
+            )
     except OSError:
         raise WorkshopError(
             "git was not found: install it, or put it on the path.",

@@ -12,6 +12,7 @@ leave the terminal as it should not be.
 
 import contextlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ NAMES = {
 }
 # What Windows sends after a NUL or an E0.
 SPECIAL = {"H": "up", "P": "down", "I": "page up", "Q": "space"}
+SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)?")  # of any key
 REST = 0.05  # seconds for the rest of what one key sends
 
 
@@ -62,12 +64,15 @@ def full_screen() -> Iterator[Keys]:
 def taken(heard: str) -> tuple[str, str]:
     """Return the first key of what was heard, and the rest.
 
-    >>> taken("\\x1b[Bq")
-    ('down', 'q')
+    >>> taken("\\x1b[Bq"), taken("\\x1b[bq")  # of the other nothing is known
+    (('down', 'q'), ('', 'q'))
     """
     for sent in sorted(NAMES, key=len, reverse=True):
         if heard.startswith(sent):
             return NAMES[sent], heard[len(sent) :]
+    unknown = SEQUENCE.match(heard)
+    if unknown:
+        return "", heard[unknown.end() :]
     return heard[0], heard[1:]
 
 

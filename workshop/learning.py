@@ -16,7 +16,7 @@ from workshop.verbs import START
 from workshop.work import Progress
 
 TITLE = "# How to help in this folder\n"
-GUIDE = (
+GUIDANCE = (
     TITLE
     + """
 A person builds a small web framework here, step by step, to learn how it
@@ -132,7 +132,7 @@ def guide_of(step: Step) -> str:
     at = steps.index(step)
     names = [f"`steps/{one.name}/`" for one in steps]
     closed = [*names[at:], "`steps/steps.toml`", "`docs/lessons/`"]
-    return GUIDE.format(
+    return GUIDANCE.format(
         number=step.number,
         title=step.data["title"],
         sentence=step.data["sentence"],
@@ -149,7 +149,7 @@ def red(step: Step) -> list[str]:
     """
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return [
-        node.name.removeprefix("test_").replace("_", " ")
+        course.sentence(node.name)
         for path in sorted(step.folder.glob("test_*.py"))
         for node in ast.parse(path.read_text("utf-8")).body
         if isinstance(node, kinds) and node.name.startswith("test_")
@@ -235,3 +235,12 @@ def following(step: Step) -> Step | None:
     steps = all_steps()
     at = steps.index(step) + 1
     return steps[at] if at < len(steps) else None
+
+
+def onward() -> str:
+    """Return the verb that comes next, as it is typed."""
+    known, step = work.progress(), work.step()
+    if step.number not in known.done:
+        return "check"
+    later = following(step)
+    return f"begin {later.number}" if later else "ladder --mine"

@@ -7,6 +7,7 @@ Each finding is one sentence that says what to do. None is found where the
 course is as it should be.
 """
 
+import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ from workshop.errors import FAIL, PASS
 from workshop.mistakes import shown
 from workshop.screen import console, say, word
 from workshop.steps import ROOT, Step
-from workshop.verbs import START
+from workshop.verbs import PROSE, START
 
 TOML = "steps/steps.toml"
 HINTS = 3  # at least; graded
@@ -71,7 +72,7 @@ def report(found: Iterable[str]) -> int:
 def minutes(steps: list[Step]) -> Iterator[str]:
     """Yield what is wrong with the time that the steps take."""
     total = sum(step.data.get("minutes", 0) for step in steps)
-    if total != MINUTES:
+    if not math.isclose(total, MINUTES):
         yield (
             f"The steps take {total:g} minutes, not {MINUTES}: correct"
             f" `minutes` in {TOML}."
@@ -106,7 +107,7 @@ def tasks(step: Step) -> Iterator[str]:
             f" {most}."
         )
     total, planned = sum(t.minutes for t in known), step.data.get("minutes", 0)
-    if total != planned:
+    if not math.isclose(total, planned):
         yield (
             f"The tasks of step {step.number} take {total:g} minutes, and the"
             f" step {planned:g}: correct `minutes` in {TOML}."
@@ -267,13 +268,13 @@ def verbs(top: Any, prose: str) -> Iterator[str]:
             yield f"The verb {name} has no help: write its docstring."
         if not examples:
             yield f"The help of {name} has no example: register one."
-        if f"{START} {name}" not in prose:
+        if f"{PROSE} {name}" not in prose:
             yield (
-                f"No page has `{START} {name}`: write where it is of use, in"
+                f"No page has `{PROSE} {name}`: write where it is of use, in"
                 " docs/."
             )
         for example in examples:
-            problem = misread(top, shlex.split(example)[2:])
+            problem = misread(top, shlex.split(example.removeprefix(START)))
             if problem:
                 yield (
                     f"An example of {name} cannot be typed ({problem}):"

@@ -29,13 +29,13 @@ import asyncio
 import contextlib
 import functools
 import gc
+import importlib
 import inspect
 import logging
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -45,7 +45,7 @@ from typing import Any
 import psutil
 import pytest
 
-from workshop import course, serving, steps, traces
+from workshop import course, serving, steps, suite, tracebacks
 from workshop.bench import Case
 from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
@@ -85,6 +85,7 @@ LOGGED: list[BaseException | None] = []  # by the loop of this test
 SERVERS: pytest.StashKey["Servers"] = pytest.StashKey()
 CHILDREN = pytest.StashKey[set[int]]()
 CURRENT = pytest.StashKey[pytest.Item]()
+COVERAGE = pytest.StashKey[Any]()
 
 
 class Left(Exception):
@@ -120,8 +121,9 @@ def is_controller(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     # A job in the background ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if serving.COVERAGE in os.environ and not is_controller(config):
-        os.environ[serving.MEASURE] = os.environ.pop(serving.COVERAGE)
+    if suite.COVERED in os.environ and not is_controller(config):
+        settings = os.environ.pop(suite.COVERED)
+        config.stash[COVERAGE] = new_coverage(config, settings)
     kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     config.add_cleanup(kept.cleanup)
     steps.compiled = kept.name  # Most tests load a step anew.
@@ -453,27 +455,44 @@ def task_order(number: str) -> Callable[[pytest.Item], tuple[str, int]]:
 
 # Tests of what only a process of its own can show: signals, workers, reload.
 SERVED = {"test_server.py", "test_extensions.py", "test_coverage_gaps.py"}
+# Tests that load step 05, and have no parameter that says so.
+LOADED = {"test_same_for_less.py", "test_coverage_gaps.py"}
+
+
+def new_coverage(config: pytest.Config, settings: str) -> Any:
+    """Return what looks on when it is started, and keeps what it has seen.
+
+    It would look into all that this process starts, too: see `serving`.
+    """
+    coverage = importlib.import_module("coverage")
+    made = coverage.Coverage(config_file=settings, data_suffix=True)
+    config.add_cleanup(made.save)
+    made.start()
+    made.stop()
+    os.environ[serving.MEASURE] = os.environ.pop(serving.COVERAGE)
+    return made
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Let coverage look on only where it sees more: it costs a third.
+    """Let coverage look on only where it sees more: it costs a half.
 
-    That is where step 05 may run, and in the servers of a few files.
+    That is where step 05 runs, and in the servers of a few files.
     """
-    coverage = sys.modules.get("coverage")
-    measuring = coverage.Coverage.current() if coverage else None
+    coverage = item.config.stash.get(COVERAGE, None)
+    last = all_steps()[-1].number
     numbers = re.findall(r"\b0[1-5]\b", item.name.partition("[")[2])
-    others = numbers and "05" not in numbers
+    runs = last in numbers or item.path.name in LOADED
     with pytest.MonkeyPatch.context() as patch:
-        if others or item.path.name not in SERVED:
+        if not runs or item.path.name not in SERVED:
             patch.delenv(serving.MEASURE, raising=False)
-        if measuring is None or not (others or "bench" in item.path.parts):
+        if coverage is None or not runs:
             return (yield)
-        measuring.stop()
-        result = yield
-        measuring.start()
-        return result
+        coverage.start()
+        try:
+            return (yield)
+        finally:
+            coverage.stop()
 
 
 # What is left behind
@@ -575,12 +594,12 @@ def attach(
         texts.append(last_words(running, seen, folder))
     texts += ["".join(traceback.format_exception(error)) for error in errors]
     text = "\n".join(texts)
-    seen.error, seen.where = traces.blamed(text, folder)
-    awaited = traces.AWAITED.search(text)
+    seen.error, seen.where = tracebacks.blamed(text, folder)
+    awaited = tracebacks.AWAITED.search(text)
     seen.awaited = awaited[1] if awaited else ""
     names = [type(error).__name__ for error in errors[:-1]]
-    seen.loose = traces.loose(text) or "".join(names[-1:])
-    own = [e for e in caught.traceback if traces.is_test(str(e.path))]
+    seen.loose = tracebacks.loose(text) or "".join(names[-1:])
+    own = [e for e in caught.traceback if tracebacks.is_test(str(e.path))]
     seen.statement = str(own[-1].statement).strip()[:LONG] if own else ""
     report.__dict__["workshop_seen"] = seen
 
@@ -589,8 +608,8 @@ def last_words(running: Running, seen: Seen, folder: Path) -> str:
     """Return the log of a server; note how it ended, or where it hangs."""
     seen.program = shown(CONTRACT)
     if seen.end == "silent":
-        traces.let_tell(running.process)
-        seen.stuck = traces.stuck(running.log(), folder)
+        tracebacks.let_tell(running.process)
+        seen.stuck = tracebacks.stuck(running.log(), folder)
     elif not seen.received:
         with contextlib.suppress(subprocess.TimeoutExpired):
             seen.ended = f"status {running.process.wait(ENDING)}"

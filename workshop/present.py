@@ -114,7 +114,7 @@ def plan(minutes: float) -> dict[tuple[str, int], tuple[float, float]]:
         known = course.seconds(step)
         unit = share / (sum(known.values()) or 1)
         edges = itertools.accumulate(
-            (known[number] * unit for number in numbers), initial=at
+            (known.get(number, 0.0) * unit for number in numbers), initial=at
         )
         pairs = itertools.pairwise(edges)
         for number, pair in zip(numbers, pairs, strict=True):
@@ -228,7 +228,7 @@ class Play:
         """Make work/ what it must be at this place, and keep the place."""
         wanted = expected(self.known)
         for path in self.edited():
-            course.write(work.folder(), path, wanted.get(path))
+            work.put(path, wanted.get(path))
         self.keep()
 
     def keep(self) -> None:
@@ -293,7 +293,8 @@ def clock(seconds: float) -> str:
 
 def raw(path: Path) -> bytes | None:
     """Return what a file holds, or None where there is none."""
-    return path.read_bytes() if path.is_file() else None
+    with work.told():
+        return path.read_bytes() if path.is_file() else None
 
 
 def as_bytes(lines: list[str] | None) -> bytes | None:

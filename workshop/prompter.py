@@ -13,7 +13,7 @@ from typing import TextIO
 from rich.text import Text
 
 from workshop import keys, present, screen, work
-from workshop.course import Note
+from workshop.course import Note, sentence
 from workshop.cues import (
     clock_line,
     head,
@@ -27,9 +27,9 @@ from workshop.cues import (
     verdict_line,
     wrapped,
 )
-from workshop.errors import ENVIRONMENT, PASS, WorkshopError
+from workshop.errors import PASS, WorkshopError
 from workshop.present import Play, clock
-from workshop.proof import Errand, Kind, Verdict, said
+from workshop.proof import Errand, Kind, Verdict
 from workshop.screen import say
 from workshop.steps import find
 from workshop.verbs import START
@@ -99,7 +99,7 @@ class Proofs:
         if note.shows == "time":
             return Text(f"check  it was measured: {note.by}")
         errand = self.errands.get("check")
-        about = said(note.by)
+        about = sentence(note.by)
         if note.shows == "count":
             about = "what it costs without this hunk"
         if errand is None:
@@ -388,12 +388,6 @@ def run(number: str | None, minutes: float) -> int:
             on_screen(play)
         else:
             by_lines(play)
-    except OSError as error:
-        raise WorkshopError(
-            f"{work.folder().name}/ cannot be written ({error}): correct"
-            " that, then give the command again.",
-            ENVIRONMENT,
-        ) from error
     finally:
         farewell(play, kept)
     return PASS
@@ -407,8 +401,8 @@ def farewell(play: Play, kept: Path | None) -> None:
         say(f"Left at: {head(play)}.")
         say(f"`{START} present` goes on there.")
     if kept:
-        name = work.folder().name
-        say(f"{name}/ as it was before: `{START} undo` brings it back.")
+        name, number = work.folder().name, int(kept.name.partition("-")[0])
+        say(f"{name}/ as it was before: `{START} undo {number}` has it.")
 
 
 def undo_last() -> int:

@@ -24,6 +24,7 @@ from threading import Event, Lock, Thread
 from typing import Any, Literal
 
 from workshop import course, diffs, serving
+from workshop.bench.counts import WORDS
 from workshop.course import Note
 from workshop.errors import WorkshopError
 from workshop.present import Files, notes
@@ -35,13 +36,6 @@ PAUSE = 0.3  # seconds that a place must last before it is priced
 QUICK = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
-}
-KINDS = {
-    "bytecodes": "bytecodes",
-    "python_calls": "Python calls",
-    "c_calls": "C calls",
-    "writes": "writes",
-    "tasks": "tasks",
 }
 ASKED = {
     "hello": "a hello",
@@ -92,7 +86,7 @@ def behaves(step: Step, name: str, folder: Path) -> Verdict:
         reason = (broken[0].reason.strip() or "it is broken").splitlines()[0]
         return Verdict("FAIL", reason)
     kept = any(one.word == "kept" for one in outcomes)
-    return Verdict("PASS" if kept else "SKIP", said(name))
+    return Verdict("PASS" if kept else "SKIP", course.sentence(name))
 
 
 def counts(name: str, folder: Path) -> dict[str, float]:
@@ -129,7 +123,7 @@ def priced(folder: Path) -> Verdict:
         found = counts("hello", folder)
     except Exception:  # Whatever code does that is not complete yet.
         return Verdict("SKIP", "a hello is not answered yet")
-    text = ", ".join(amount(found[k], KINDS[k]) for k in list(KINDS)[:3])
+    text = ", ".join(amount(found[k], WORDS[k]) for k in list(WORDS)[:3])
     return Verdict("PASS", f"{text} a hello", found)
 
 
@@ -145,7 +139,7 @@ def counted(note: Note, folder: Path) -> Verdict:
         before = "there is no answer"
     word = "FAIL" if before == f"{now:g}" else "PASS"
     what = ASKED.get(name, name)
-    text = f"{amount(now, KINDS[kind])} for {what}; without it {before}"
+    text = f"{amount(now, WORDS[kind])} for {what}; without it {before}"
     return Verdict(word, text)
 
 
@@ -183,11 +177,6 @@ def proved(kind: Kind, step: Step, number: int, folder: Path) -> Verdict:
         return counted(note, folder)
     except Exception as error:  # Code that is not complete may do anything.
         return Verdict("FAIL", str(error) or type(error).__name__)
-
-
-def said(name: str) -> str:
-    """Return a promise as `check` says it."""
-    return name.removeprefix("test_").replace("_", " ")
 
 
 def main() -> None:

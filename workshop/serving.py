@@ -24,7 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import psutil
 
-from workshop import traces
+from workshop import tracebacks
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
 from workshop.mistakes import explained, shown
 from workshop.steps import all_steps, find
@@ -223,7 +223,7 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         **({COVERAGE: os.environ[MEASURE]} if measured else {}),
         "HOST": "127.0.0.1",
         "PORT": "0",
-        "PYTHONFAULTHANDLER": "1",  # see `traces.let_tell`
+        "PYTHONFAULTHANDLER": "1",  # see `tracebacks.let_tell`
         "PYTHONPATH": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -315,8 +315,8 @@ def failure(
     """Return the error that says why a program does not listen."""
     status = process.poll()
     if status is None:
-        traces.let_tell(process)
-        place = traces.stuck(last(errors), folder)
+        tracebacks.let_tell(process)
+        place = tracebacks.stuck(last(errors), folder)
         advice = f"it stands at {place}" if place else LAST_LINE
         return WorkshopError(
             f"{shown(program)} runs, but did not print `Listening on"

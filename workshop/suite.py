@@ -23,6 +23,7 @@ from workshop.errors import FAIL, INTERRUPTED, PASS
 from workshop.steps import ROOT, all_steps
 
 COVERAGE = ROOT / "workshop" / "coverage.ini"
+COVERED = "WORKSHOP_COVERED"  # tells workshop.plugin of these settings
 PROCESSES = (os.cpu_count() or 1) + 1  # One of them waits now and then.
 
 
@@ -114,14 +115,15 @@ def covered() -> int:
     come here, so that a test that is looked at runs alone.
     """
     with tempfile.TemporaryDirectory() as folder:
-        config = f"--rcfile={COVERAGE}"
         data = {"COVERAGE_FILE": str(Path(folder) / "data")}
-        share = ["-n", str(PROCESSES), "--dist", "loadfile"]
-        share += ["--no-loadscope-reorder"]  # workshop.plugin orders them
-        pytest = ["-m", "pytest", *share]
-        tests = python("coverage", "run", config, *pytest, env=data)
-        python("coverage", "combine", config, "-q", env=data)
-        seen = python("coverage", "report", config, env=data)
+        settings = f"--rcfile={COVERAGE}"
+        words = ["-n", str(PROCESSES), "--dist", "loadfile"]
+        words += ["--no-loadscope-reorder"]  # workshop.plugin orders them
+        for unused in ("nbval", "anyio", "pytest_cov"):
+            words += ["-p", f"no:{unused}"]  # They take a second to import.
+        tests = python("pytest", *words, env={**data, COVERED: str(COVERAGE)})
+        python("coverage", "combine", settings, "-q", env=data)
+        seen = python("coverage", "report", settings, env=data)
     return tests or seen
 
 

@@ -390,9 +390,9 @@ def runs(came: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
     [(1, 2, b''), (3, 3, b'200')]
     """
     first = 1
-    for data, same in groupby(came, lambda data: DATE.sub(b"date:", data)):
+    for _, same in groupby(came, lambda data: DATE.sub(b"date:", data)):
         many = [*same]
-        yield first, first + len(many) - 1, many[0] if many else data
+        yield first, first + len(many) - 1, many[0]
         first += len(many)
 
 

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from workshop import checking, course, explain, serving, traces, wire
+from workshop import (
+    checking,
+    course,
+    diffs,
+    explain,
+    serving,
+    tracebacks,
+    wire,
+)
 from workshop.bench import Case
 from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
@@ -19,6 +27,7 @@ from workshop.mistakes import shown, syntax
 from workshop.outcomes import Outcome, Seen
 from workshop.serving import Target
 from workshop.steps import Step, all_steps
+from workshop.verbs import START
 
 PATIENCE = 10.0  # seconds for one promise, and for the program to start
 TEST = re.compile(r"^(?:async )?def (test_\w+)", re.M)
@@ -46,7 +55,7 @@ def judge(folder: Path, step: Step) -> Verdict:
         startable(folder)
     except WorkshopError as error:
         return Verdict(0, explain.of_error(error, folder, first(step, set())))
-    verdict = promises(folder, step, files(step))
+    verdict = promises(folder, step, checking.files(step.number))
     if verdict.explanation:
         return verdict
     return rows(folder, step, verdict.kept)
@@ -60,17 +69,17 @@ def startable(folder: Path) -> None:
     if not folder.is_dir() or not any(folder.glob("*.py")):
         raise WorkshopError(
             f"{shown(folder)} holds no program, no .py file at all: write"
-            " pico.py, or get it back with `python3 start.py reset`."
+            f" pico.py; `{START} hint` helps. What you had before a verb is"
+            f" in `{START} undo --list`."
         )
     if not (folder / "pico.py").is_file():
         raise WorkshopError(
             f"{shown(folder)}/pico.py is not there: write it, or get it back"
-            " with `python3 start.py undo`."
+            f" with `{START} undo`."
         )
     program = serving.main_file(folder)
-    for path in sorted(folder.rglob("*.py")):
-        if "__pycache__" not in path.parts:
-            syntax(path)
+    for path in diffs.code(folder):
+        syntax(folder / path)
     empty(program)
     with serving.launched(folder, patience=PATIENCE):
         pass
@@ -81,21 +90,11 @@ def empty(program: Path) -> None:
     if not program.read_bytes().strip():
         raise WorkshopError(
             f"{shown(program)} is empty: write it, or get it back with"
-            " `python3 start.py undo`."
+            f" `{START} undo`."
         )
 
 
 # Promises
-
-
-def files(step: Step) -> list[str]:
-    """Return the test files of all steps so far, in their order."""
-    return [
-        str(path)
-        for one in all_steps()
-        if one.number <= step.number
-        for path in sorted(one.folder.glob("test_*.py"))
-    ]
 
 
 def promises(folder: Path, step: Step, nodeids: list[str]) -> Verdict:
@@ -115,9 +114,10 @@ def promises(folder: Path, step: Step, nodeids: list[str]) -> Verdict:
             if outcome.word == "broken":
                 kept.discard(name)
                 return Verdict(len(kept), of(outcome, folder, step, kept))
-            kept.add(name)
+            if outcome.word == "kept":
+                kept.add(name)
     except checking.Cut as cut:
-        where = traces.stuck(cut.stack, folder)
+        where = tracebacks.stuck(cut.stack, folder)
         task = clue(step, test_name(cut.nodeid))[0] or first(step, kept)
         return Verdict(len(kept), explain.of_cut(cut, folder, where, task))
     return Verdict(len(kept))
@@ -192,7 +192,7 @@ def first(step: Step, kept: set[str]) -> course.Task | None:
 
 def rows(folder: Path, step: Step, kept: int) -> Verdict:
     """Try the wire rows promised so far; explain the first wrong one."""
-    promised = [row for row in wire.counted() if row.since <= step.number]
+    promised = checking.promised_rows(step.number)
     if not promised:
         return Verdict(kept)
     chosen = Target(folder.name, folder, None)
@@ -212,18 +212,18 @@ def of_row(
     """Try a wrong row again, alone; explain its first wrong case."""
     chosen = Target(folder.name, folder, None)
     with wire.served(chosen) as url:
-        outcome = next(outcomes(url, row), None)
+        refused, outcome = next(outcomes(url, row), (False, None))
     # What a log lacks, or happens afterwards, is told in words alone.
     outcome = outcome or Outcome("", "broken", reason=reason)
-    symbol = REFUSED if outcome.fails else ANSWERED
+    symbol = REFUSED if refused else ANSWERED
     task = first(step, set())
     made = explain.of_outcome(outcome, folder, task, symbol)
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
     return explain.named(made, name)
 
 
-def outcomes(url: str, row: wire.Row) -> Iterator[Outcome]:
-    """Yield an outcome for each case of a row that is wrong."""
+def outcomes(url: str, row: wire.Row) -> Iterator[tuple[bool, Outcome]]:
+    """Yield each wrong case of a row, and whether it is to be refused."""
     client = wire.Wire(url)
     for case in row.cases:
         refused = any(one.status >= 400 for one in case.expect)
@@ -232,9 +232,7 @@ def outcomes(url: str, row: wire.Row) -> Iterator[Outcome]:
             said = "; ".join(wire.compare(case, cut, seen))
             if said:
                 facts = asdict(compared(case, cut, seen))
-                yield Outcome(
-                    *("", "broken"), fails=refused, reason=said, seen=facts
-                )
+                yield refused, Outcome("", "broken", reason=said, seen=facts)
 
 
 def compared(case: wire.Case, cut: wire.Cut, seen: Exchange) -> Seen:

@@ -92,14 +92,13 @@ def hunks(found: Sequence["FileDiff"]) -> None:
     """Print the hunks with their numbers."""
     from workshop import diffs
 
-    total = sum(len(one.hunks) for one in found)
     for one in found:
         for hunk in one.hunks:
             where = " ".join(filter(None, [one.path, hunk.place]))
             new = "" if one.word == "changed" else f", {one.word} file"
             say("")
             show(
-                f"Hunk {hunk.number} of {total}: {where}"
+                f"Hunk {hunk.number}: {where}"
                 f" (+{hunk.added} -{hunk.removed}{new})",
                 "bold",
             )

@@ -6,9 +6,12 @@ Does not know: what is done; clocks (it is given a pause).
 Polling works everywhere: on network disks, in WSL, without a dependency.
 """
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+from workshop import diffs
 
 Snapshot = dict[str, tuple[int, int]]
 
@@ -25,14 +28,10 @@ def snapshot(folder: Path) -> Snapshot:
     Not of the state that `check` itself writes there.
     """
     found: Snapshot = {}
-    for path in folder.rglob("*.py"):
-        if "__pycache__" in path.parts:
-            continue
-        try:
+    for path in map(folder.joinpath, diffs.code(folder)):
+        with contextlib.suppress(OSError):  # It was removed meanwhile.
             stat = path.stat()
-        except OSError:  # It was removed meanwhile.
-            continue
-        found[str(path)] = (stat.st_mtime_ns, stat.st_size)
+            found[str(path)] = (stat.st_mtime_ns, stat.st_size)
     return found
 
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,7 +232,7 @@ def damaged(folder: Path) -> list[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 broken = archive.testzip()
-        except (OSError, zipfile.BadZipFile):
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile):
             broken = path.name
         if broken:
             found.append(path)

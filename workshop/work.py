@@ -31,6 +31,7 @@ from workshop.verbs import START
 STATE, GUIDE = "progress.toml", "AGENTS.md"
 HEADER = "# How far you are; the verbs of the workshop read and write this.\n"
 IGNORED = shutil.ignore_patterns("__pycache__")
+TRIES, MOMENT = 20, 0.05  # seconds, while Windows lets nobody write
 BACKUP = re.compile(r"(\d+)-(\d{8}-\d{6})-([\w-]+)")
 
 
@@ -154,7 +155,17 @@ def keep(known: Progress) -> None:
         path = folder() / STATE
         fresh = path.with_name(f"{STATE}.new")
         fresh.write_text(known.text(), "utf-8", newline="\n")
-        fresh.replace(path)
+        replaced(fresh, path)
+
+
+def replaced(fresh: Path, path: Path) -> None:
+    """Put a file in another's place; Windows refuses while it is read."""
+    for _ in range(TRIES):
+        with contextlib.suppress(PermissionError):
+            fresh.replace(path)
+            return
+        time.sleep(MOMENT)
+    fresh.replace(path)
 
 
 def step() -> Step:
@@ -276,8 +287,8 @@ def chosen(number: int | None) -> Backup:
 def restore(backup: Backup) -> Path | None:
     """Make the code and the state those of a backup; return the new backup.
 
-    Other files are put back if they are gone, and not touched otherwise.
-    Hints that were given stay known.
+    Other files, but those whose names begin with a dot, are put back if they
+    are gone, and not touched otherwise. Hints that were given stay known.
     """
     now = back_up("undo")
     given = hints()

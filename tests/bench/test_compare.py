@@ -259,7 +259,7 @@ def test_counts_that_fall_pass(compared, strict):
     assert said.startswith(comment.MARK + "\n### Step 05: B = `first` (")
     assert "- Exact counts changed: hello bytecodes -" in said
     assert "**unclear**" in said
-    assert "`python -m workshop bench compare main first --quick`" in said
+    assert "`python3 start.py bench compare main first --quick`" in said
 
 
 # What is said

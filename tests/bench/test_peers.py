@@ -165,7 +165,7 @@ def test_without_its_environment_one_sentence_says_what_to_do(
 
     assert main(["bench", "peers"]) == 3
     said = capsys.readouterr().err
-    assert "run `python -m workshop bench peers --install`" in said
+    assert "run `python3 start.py bench peers --install`" in said
 
 
 def test_who_cannot_be_imported_is_left_out(monkeypatch):

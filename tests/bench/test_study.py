@@ -63,7 +63,7 @@ def test_points_are_shown_and_kept(conducted, tmp_path):
         "value": 2,
     }
     assert result["plan"] == {"points": 3}
-    assert result["command"] == "python -m workshop bench x --quick"
+    assert result["command"] == "python3 start.py bench x --quick"
     assert "Is it so?" in text
     assert "It is so." in text
     assert (tmp_path / "o.svg").read_text() == "<svg/>"
@@ -118,4 +118,4 @@ def test_words_are_part_of_the_command(conducted):
 
     study = lab("x", Options(words=("HEAD",)), words)
 
-    assert study.command() == "python -m workshop bench x HEAD"
+    assert study.command() == "python3 start.py bench x HEAD"

@@ -33,7 +33,7 @@ COPIES = ("first", "second", "third")  # and the fourth, which is AGAIN
 SAME = "no change"
 PAIRS = (("first", "third", "second"), ("third", "first", AGAIN))
 COMMITTED = results.RESULTS / "honesty.json"
-COMMAND = "python -m workshop bench honesty --json docs/results/honesty.json"
+COMMAND = "python3 start.py bench honesty --json docs/results/honesty.json"
 SEVERAL = 1000  # turns of the loop, to find out what a turn costs
 WORDS = ("faster", "slower", "same", "unclear")
 

@@ -7,8 +7,8 @@ Does not know: how it was measured.
 from collections.abc import Mapping
 from typing import Any
 
+from workshop.bench.counts import WORDS
 from workshop.bench.words import NOTHING
-from workshop.bench.workloads import WORDS
 
 MARK = "<!-- workshop bench compare -->"  # how the comment is found again
 KEYS = ("bytecodes", "python_calls", "c_calls")

@@ -40,6 +40,13 @@ from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import explained
 
 WARM, COUNTED = 20, 5
+WORDS = {
+    "bytecodes": "bytecodes",
+    "python_calls": "Python calls",
+    "c_calls": "C calls",
+    "writes": "writes",
+    "tasks": "tasks",
+}
 APART = {__file__, fake.__file__}  # Frames of these files cost nothing.
 BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType)
 

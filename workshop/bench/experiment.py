@@ -160,9 +160,9 @@ class Lab(Study):
     def command(self) -> str:
         """Return how to take this result again."""
         options = self.options
-        words = ["python -m workshop bench", self.name]
+        words = ["python3 start.py bench", self.name]
         if self.name == "ladder":
-            words = ["python -m workshop ladder", *options.steps]
+            words = ["python3 start.py ladder", *options.steps]
         words += ["--quick"] if options.quick else []
         words += ["--target", options.target] if options.target else []
         return " ".join([*words, "--load", options.load])

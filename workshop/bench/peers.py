@@ -28,7 +28,7 @@ from workshop.exchange import Answer, Wire
 from workshop.steps import ROOT, find
 
 PROGRAMS = Path(__file__).parent / "programs" / "peers"
-INSTALL = "python -m workshop bench peers --install"
+INSTALL = "python3 start.py bench peers --install"
 JSON = "application/json"
 ENVIRONMENT = Environment(ROOT / ".peers", "peers", INSTALL)
 WORKS = ("hello", "browser", "position")

@@ -21,12 +21,12 @@ The shape is `result.schema.json` (JSON Schema); in short:
 
 The committed ones, in docs/results, are taken on a quiet machine by
 
-    python -m workshop ladder --json docs/results/ladder.json
-    python -m workshop bench NAME --json docs/results/NAME.json
+    python3 start.py ladder --json docs/results/ladder.json
+    python3 start.py bench NAME --json docs/results/NAME.json
 
 An experiment that measures in its own way has `points` where others have
 `noise` and `arms`: `study.schema.json` is its shape.
-    python -m workshop bench honesty --json docs/results/honesty.json
+    python3 start.py bench honesty --json docs/results/honesty.json
 """
 
 import json
@@ -53,7 +53,7 @@ def read(path: Path) -> dict[str, Any]:
     """Return a result that was written before."""
     if not path.is_file():
         raise WorkshopError(
-            f"{path} is missing: `python -m workshop bench {path.stem}"
+            f"{path} is missing: `python3 start.py bench {path.stem}"
             f" --json {path}` makes it."
         )
     result: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -183,7 +183,7 @@ class Study:
     def command(self) -> str:
         """Return how to take this result again."""
         options = self.options
-        words = ["python -m workshop bench", self.name, *options.words]
+        words = ["python3 start.py bench", self.name, *options.words]
         words += ["--worktree"] if options.worktree else []
         words += [f"--step {step}" for step in options.steps]
         return " ".join(words + (["--quick"] if self.quick else []))

@@ -10,20 +10,13 @@ from pathlib import Path
 
 from workshop.bench.arms import Arm
 from workshop.bench.cases import Case, declared
-from workshop.bench.counts import Inexact, count
+from workshop.bench.counts import WORDS, Inexact, count
 from workshop.bench.measure import reason
 from workshop.bench.shapes import HELLO, PAGE, POSITIONS, POST
 from workshop.errors import WorkshopError
 from workshop.steps import find as step_called
 
-KEYS = ("bytecodes", "python_calls", "c_calls", "writes", "tasks")
-WORDS = {
-    "bytecodes": "bytecodes",
-    "python_calls": "Python calls",
-    "c_calls": "C calls",
-    "writes": "writes",
-    "tasks": "tasks",
-}
+KEYS = tuple(WORDS)
 
 
 def arms(folder: Path, number: str, name: str = "{}") -> list[Arm]:

@@ -8,6 +8,7 @@ A file in this folder registers its verbs when `workshop.cli` imports it.
 
 import functools
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,7 +18,8 @@ import typer.core
 from workshop import screen
 from workshop.errors import ENVIRONMENT, INTERRUPTED, WorkshopError
 
-START = "python3 start.py"  # What a person types; with .venv it is our -m.
+PROSE = "python3 start.py"  # What pages say, and a person types.
+START = "py start.py" if sys.platform == "win32" else PROSE
 Verb = TypeVar("Verb", bound=Callable[..., int])
 WITH_HELP = {"help_option_names": ["-h", "--help"]}
 

@@ -62,8 +62,7 @@ def failed(explanation: "Explanation") -> int:
 
 def passed(step: "Step") -> int:
     """Note the step as done; print its price and the next command."""
-    from workshop import work
-    from workshop.steps import all_steps
+    from workshop import learning, work
 
     known = work.progress()
     known.failed = 0
@@ -71,15 +70,14 @@ def passed(step: "Step") -> int:
     work.keep(known)
     say(f"PASS  {step.name}", "bold green")
     price(step)
-    later = [one for one in all_steps() if one.number > step.number]
-    after = f"begin {later[0].number}" if later else "ladder --mine"
-    say(f"Next: {START} {after}")
+    say(f"Next: {START} {learning.onward()}")
     return PASS
 
 
 def price(step: "Step") -> None:
     """Print what a hello costs, one count a line."""
     from workshop import verdict, work
+    from workshop.bench import counts
 
     found = verdict.prices(work.folder(), step)
     if isinstance(found, str):
@@ -89,8 +87,10 @@ def price(step: "Step") -> None:
     say(f"A hello costs, counted exactly (the reference is {step.name}):")
     for name in COUNTED:
         here, there = getattr(mine, name), getattr(theirs, name)
-        label = name.replace("_", " ").replace("c calls", "calls into C")
-        say(f"  {label}: {here}; reference {there} ({here - there:+})")
+        say(
+            f"  {counts.WORDS[name]}: {here}; reference {there}"
+            f" ({here - there:+})"
+        )
 
 
 class Check:

@@ -333,7 +333,7 @@ def status() -> int:
     last = work.saved()[-1:]
     for one in last:
         say(f"Last backup: {one.number}, before `{one.verb}`, {one.when}")
-    say(f"Next: {START} {onward()}")
+    say(f"Next: {START} {learning.onward()}")
     return PASS
 
 
@@ -345,17 +345,6 @@ def stopped() -> None:
     for task in course.tasks(work.step()):
         if task.number == failed:
             tell(f"The last check stopped at task {failed}: {task.title}")
-
-
-def onward() -> str:
-    """Return the verb that comes next."""
-    from workshop import learning, work
-
-    known, step = work.progress(), work.step()
-    later = learning.following(step)
-    if step.number not in known.done:
-        return "check"
-    return f"begin {later.number}" if later else "ladder --mine"
 
 
 # Lines

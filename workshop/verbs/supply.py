@@ -65,7 +65,7 @@ def wheelhouse(
         bool, typer.Option("--all", help="For Linux, macOS and Windows.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what lacks.")
+        bool, typer.Option("--check", help="Only say what is missing.")
     ] = False,
     tests: Annotated[
         bool, typer.Option("--tests", help="Also what `test` and docs need.")
@@ -103,7 +103,7 @@ def checked(folder: Path, problems: list[str]) -> int:
     for problem in problems:
         complain(problem)
     if not problems:
-        say(summary(folder) + " Nothing lacks.")
+        say(summary(folder) + " Nothing is missing.")
     return FAIL if problems else PASS
 
 
@@ -132,7 +132,7 @@ def release(
     """Build an archive of all that a room without a network needs.
 
     Sources, wheels, patches, slides and the site, of the commit that is
-    checked out; wheels that lack are fetched first.
+    checked out; missing wheels are fetched first.
     """
     need("mkdocs")
     from workshop import release as making

@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 
 from workshop.bench import comment
 from workshop.bench.costs import cost_bars, marked
+from workshop.bench.counts import WORDS as COUNTED
 from workshop.bench.revisions import checked_out
 from workshop.bench.trials import FULL, QUICK, load_for
 from workshop.bench.versus import versus
 from workshop.bench.words import NOTHING, spread, times
-from workshop.bench.workloads import WORDS as COUNTED
 from workshop.bench.workloads import arms
 
 QUESTION = "Did this change make it slower?"

@@ -1,7 +1,7 @@
 """In which rooms is the time of a hello spent?
 
 Knows: which steps are looked at, the request, the conclusion.
-Does not know: how a room is timed.
+Does not know: how to measure.
 """
 
 from workshop.bench import Case

@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from workshop.mistakes import shown
+from workshop.mistakes import PLACE, shown
 
-FRAME = re.compile(r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+)', re.M)
 HEADER = "Traceback (most recent call last):"
 ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
 # What the tests raise themselves, to see what becomes of it.
@@ -29,7 +28,7 @@ def blamed(text: str, folder: Path) -> tuple[str, str]:
     Both are empty if there is none.
     """
     for part in reversed(text.split(HEADER)[1:]):
-        frames = list(FRAME.finditer(part))
+        frames = list(PLACE.finditer(part))
         error = raised(part[frames[-1].end() :] if frames else part)
         if not frames or not error:
             continue
@@ -79,7 +78,7 @@ def stuck(text: str, folder: Path) -> str:
     Empty if its loop only waits for something to happen.
     """
     for stack in text.split("most recent call first")[1:]:
-        for frame in FRAME.finditer(stack):
+        for frame in PLACE.finditer(stack):
             if is_below(frame["path"], folder):
                 return place(frame)
             if {"asyncio", "uvloop"} & set(Path(frame["path"]).parts):
