@@ -1,5 +1,6 @@
 """Each extension has its exact budget, and keeps to it."""
 
+import functools
 import json
 
 import pytest
@@ -17,9 +18,14 @@ def word(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def found(word):
+@functools.cache
+def counted(word):
     return budgets.budgets(word)
+
+
+@pytest.fixture
+def found(word):
+    return counted(word)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -50,7 +56,7 @@ def test_extension_that_is_not_concerned_only_asks(found):
 
 
 def test_extension_that_is_alone_and_not_concerned_only_asks():
-    assert budgets.dear(budgets.budgets("04")["alone"]) == {}
+    assert budgets.dear(counted("04")["alone"]) == {}
 
 
 def test_who_asks_too_much_is_named():

@@ -15,7 +15,7 @@ from workshop.bench.measure import Plan
 from workshop.bench.words import figure, spread, times
 
 QUESTION = __doc__.splitlines()[0]
-QUICK = Plan(rounds=5, seconds=0.25)
+QUICK = Plan(rounds=3, seconds=0.2)
 FULL = Plan(rounds=18, seconds=0.6)
 WIRE = False
 
