@@ -9,7 +9,7 @@ comparisons of a revision with itself: the second copy with the first, and the
 fourth with the third. Their launches have nothing in common, so that their
 alarms are independent; for its noise each looks at a copy of the other pair.
 In some blocks servers run as well that burn more: each is compared with the
-first copy.
+first copy. All run the same program; copies burn nothing.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ class Trials:
     def block(self, number: int, tell: Tell) -> None:
         """Measure one block; it counts once it is whole."""
         names = list(self.turns) if number % self.every == 0 else []
-        arms = [replace(self.arm, name=name) for name in COPIES]
+        arms = [burning(self.arm, name, 0) for name in COPIES]
         arms += [burning(self.arm, name, self.turns[name]) for name in names]
         race = Race([arm.name for arm in arms])
         plan = replace(self.plan, seed=self.plan.seed + number)
@@ -139,37 +139,31 @@ def calibrated(
 
     Many turns are timed, so that the noise of launches hardly counts.
     """
-    arms = [arm, burning(arm, "0", 0), burning(arm, "several", SEVERAL)]
+    arms = [burning(arm, "none", 0), burning(arm, "several", SEVERAL)]
     race = Race([each.name for each in arms])
     measure.run(race, arms, load, plan, core)
     if race.wrong:
         raise WorkshopError(f"What must burn does not: {wrong(race)}.", FAIL)
-    ratios = []
-    for name in ("0", "several"):
-        ours, theirs = race.pairs(arm.name, name)
-        pairs = zip(ours, theirs, strict=True)
-        ratios.append(statistics.median(b / a for a, b in pairs))
-    return {
-        name: turns(share, ratios[0], ratios[1])
-        for name, share in shares.items()
-    }
+    pairs = zip(*race.pairs("none", "several"), strict=True)
+    several = statistics.median(b / a for a, b in pairs)
+    return {name: turns(share, several) for name, share in shares.items()}
 
 
-def turns(share: float, none: float, several: float) -> int:
+def turns(share: float, several: float) -> int:
     """Return how often the loop must turn to cost a share more.
 
-    `none` and `several` say how much dearer no turn and SEVERAL turns were.
+    `several` says how many times as dear SEVERAL turns were as none.
 
-    >>> turns(0.1, none=1.0, several=1.5), turns(0.01, none=1.02, several=1.5)
-    (200, 0)
+    >>> turns(0.1, several=1.5)
+    200
     """
-    if several <= none:
+    if several <= 1:
         raise WorkshopError(
             f"{SEVERAL} turns of a loop cost nothing here: the machine is too"
             " busy with other work. Try again when it is quiet.",
             ENVIRONMENT,
         )
-    return max(0, round(SEVERAL * (1 + share - none) / (several - none)))
+    return round(SEVERAL * share / (several - 1))
 
 
 def committed() -> dict[str, Any]:
