@@ -14,10 +14,8 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -25,13 +23,13 @@ import pytest
 
 from workshop import course, diffs, plugin
 from workshop.bench import counts, shapes
-from workshop.bench.cases import all_judged
+from workshop.bench.arms import Arm
+from workshop.bench.counter import Counter
 from workshop.errors import WorkshopError
-from workshop.steps import ROOT, all_steps, entered, find, load
+from workshop.steps import ROOT, all_steps, find, load
 from workshop.weaving import undone
 
 IMPATIENCE = 0.2  # seconds for an answer of which we expect none
-COUNT = "count"  # the word for a process that counts
 BROKEN = "broken"  # what cannot even be imported, or answers nonsense
 CASES = {**undone.CASES, "pipelined": shapes.PIPELINED}
 PROGRAMS = {**undone.PROGRAMS, "pipelined": shapes.PLAINTEXT}
@@ -113,10 +111,11 @@ class Work:
                 program = self.folder.with_name("crowd.py")
                 app = (self.folder / "app.py").read_text("utf-8")
                 program.write_text(app + undone.MORE_ROUTES, "utf-8")
-            found = self.counter.count(self.folder, CASES[name], program)
+            arm = Arm(name, self.folder, CASES[name], program)
+            found, _ = self.counter.count(arm)
         except WorkshopError:
             return BROKEN
-        return found[kind]
+        return getattr(found, kind)
 
     def connection(self):
         """Return the bytecodes of a parser that is made."""
@@ -142,71 +141,6 @@ class Work:
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             raise SystemExit(said.getvalue())
         return sorted(watch.broken)
-
-
-class Counter:
-    """A process whose clocks stand still, to count in again and again.
-
-    `workshop.bench.counts` starts one for each count: that takes longer.
-    """
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, COUNT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what a step says that is broken
-            cwd=ROOT,
-            encoding="utf-8",
-            env={**counts.alone(), "PYTHONPATH": str(ROOT)},
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def count(self, folder, case, program):
-        """Return the counts of one warm request; WorkshopError if none."""
-        segments = [part.decode("latin-1") for part in case.segments]
-        order = [str(folder), str(program) if program else None, segments]
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        said = json.loads(self.process.stdout.readline())
-        if "wrong" in said:
-            raise WorkshopError(said["wrong"])
-        for text in said["answers"]:
-            all_judged(case, text.encode("latin-1"))
-        (found,) = {tuple(each.items()) for each in said["counts"]}
-        exact = counts.Counts(**dict(found))
-        return asdict(counts.shared(exact, case.pipelined))
-
-
-def keep_counting():
-    """Count what is asked for, line by line."""
-    counts.freeze_clocks()
-    for line in sys.stdin:
-        folder, program, segments = json.loads(line)
-        said = {}
-        try:
-            with entered(Path(folder)):
-                found = counted_here(folder, program, segments)
-            said["counts"] = [asdict(each) for each in found[0]]
-            said["answers"] = [data.decode("latin-1") for data in found[1]]
-        except Exception as error:
-            said["wrong"] = repr(error)
-        print(json.dumps(said), flush=True)
-
-
-def counted_here(folder, program, segments):
-    """Return the counts and answers of some warm requests."""
-    path = Path(program) if program else None
-    bench = counts.Bench(counts.protocol_maker(Path(folder), path))
-    sys.path.remove(folder)
-    return bench.warm_counts([text.encode("latin-1") for text in segments])
 
 
 class Watch:
@@ -321,4 +255,4 @@ def main():
 
 
 if __name__ == "__main__":
-    keep_counting() if sys.argv[1] == COUNT else main()
+    main()

@@ -457,8 +457,7 @@ def task_order(number: str) -> Callable[[pytest.Item], tuple[str, int]]:
 SERVED = {"test_server.py", "test_extensions.py", "test_coverage_gaps.py"}
 # Tests that load step 05, and have no parameter that says so.
 LOADED = {"test_same_for_less.py", "test_coverage_gaps.py"}
-# Tests that do very often what others do once.
-LONG_LASTING = {"test_robustness.py", "test_security.py", "test_soak.py"}
+REPEATED = "test_soak.py"  # It does very often what others do once.
 
 
 def new_coverage(config: pytest.Config, settings: str) -> Any:
@@ -485,7 +484,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     last = all_steps()[-1].number
     numbers = re.findall(r"\b0[1-5]\b", item.name.partition("[")[2])
     runs = last in numbers or item.path.name in LOADED
-    runs = runs and item.path.name not in LONG_LASTING
+    runs = runs and item.path.name != REPEATED
     with pytest.MonkeyPatch.context() as patch:
         if not runs or item.path.name not in SERVED:
             patch.delenv(serving.MEASURE, raising=False)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from workshop.bench import Case
-from workshop.bench.arms import extended, extensions_of
+from workshop.bench.arms import Arm, extended, extensions_of, step_arms
 from workshop.bench.cases import WrongAnswer
+from workshop.bench.counter import Counter
 from workshop.bench.counts import Inexact, count, new_meter
 from workshop.bench.experiment import find
 from workshop.bench.shapes import PIPELINED, PLAINTEXT
@@ -265,3 +266,39 @@ def outer(texts):
 
 def inner(total):
     return max if total is None else total
+
+
+# Many counts in one process
+
+
+def test_one_process_counts_what_many_count():
+    four, five = step_called("04").folder, step_called("05").folder
+    arms = [
+        *step_arms([], HELLO),
+        Arm("16 pipelined", five, PIPELINED, PLAINTEXT),
+        extended("all", four, HELLO, extensions_of(four)),
+    ]
+
+    with Counter() as counter:
+        found = [counter.count(arm)[0] for arm in arms + arms[::-1]]
+
+    each = [count(a.folder, a.case, a.program, a.env)[0] for a in arms]
+    assert found == each + each[::-1]
+
+
+def test_one_process_goes_on_after_what_is_wrong(tmp_path):
+    tiny = Arm("tiny", folder_of(tmp_path, TINY), CASE)
+    wrong = replace(tiny, case=replace(CASE, content=b"ho"))
+    (growing := tmp_path / "growing").mkdir()
+    (broken := tmp_path / "broken").mkdir()
+    folder_of(growing, GROWING)
+    folder_of(broken, "import nothing_at_all\n")
+
+    with Counter() as counter:
+        with pytest.raises(WrongAnswer):
+            counter.count(wrong)
+        with pytest.raises(Inexact):
+            counter.count(replace(tiny, folder=growing))
+        with pytest.raises(WorkshopError, match="nothing_at_all"):
+            counter.count(replace(tiny, folder=broken))
+        assert counter.count(tiny)[0].python_calls == 2

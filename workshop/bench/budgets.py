@@ -14,19 +14,16 @@ What each request of `realistic` costs without extensions is recorded, too:
 it is the budget that `bench compare` judges a change by.
 """
 
-import functools
 import json
-import os
 import platform
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from workshop.bench import Case, results, workloads
 from workshop.bench.arms import extended, extensions_of
-from workshop.bench.counts import count
+from workshop.bench.counter import Counter
 from workshop.errors import PASS
 from workshop.hashes import sources
 from workshop.steps import find
@@ -47,10 +44,9 @@ ASKING = 2  # Python calls at most
 Cost = dict[str, int]
 
 
-def counted(folder: Path, names: list[str]) -> Cost:
+def counted(counter: Counter, folder: Path, names: list[str]) -> Cost:
     """Return what a hello costs with these extensions."""
-    arm = extended("", folder, HELLO, names)
-    found, _ = count(folder, HELLO, arm.program, arm.env)
+    found, _ = counter.count(extended("", folder, HELLO, names))
     return {key: asdict(found)[key] for key in KEYS}
 
 
@@ -64,8 +60,8 @@ def budgets(word: str) -> dict[str, Any]:
     every = extensions_of(folder)
     groups = [[], every, *([name] for name in every)]
     groups += [[other for other in every if other != name] for name in every]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        costs = list(pool.map(functools.partial(counted, folder), groups))
+    with Counter() as counter:
+        costs = [counted(counter, folder, names) for names in groups]
     none, together, *others = costs
     alone, without = others[: len(every)], others[len(every) :]
     return {
