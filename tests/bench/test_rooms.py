@@ -118,6 +118,17 @@ def test_what_is_concluded():
     assert third == "Step 05 has saved most in parsing: 3.0 µs."
 
 
+def test_nothing_is_concluded_without_ticks():
+    result = told()
+    for point in result["points"]:
+        for step in point["steps"].values():
+            step["cpu_us"] = None
+
+    assert ROOMS.sentences(result) == [
+        "Too few ticks came to time a room; the counts are exact."
+    ]
+
+
 def test_the_picture_has_the_rooms_of_step_05():
     picture = ROOMS.picture(told())
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from unittest import mock
 
 from workshop.bench import counts
@@ -67,7 +67,7 @@ class Counter:
         return counts.shared(found[0], arm.case.pipelined), answer
 
 
-def order(arm: Arm) -> dict[str, object]:
+def order(arm: Arm) -> dict[str, Any]:
     """Return what the process has to know of an arm."""
     return {
         "folder": str(arm.folder),
@@ -77,15 +77,15 @@ def order(arm: Arm) -> dict[str, object]:
     }
 
 
-def counted(order: dict[str, object]) -> dict[str, object]:
+def counted(order: dict[str, Any]) -> dict[str, Any]:
     """Count in this process; return what there is to say, as data."""
-    folder, program = Path(str(order["folder"])), order["program"]
-    segments = [text.encode("latin-1") for text in order["segments"]]  # type: ignore[attr-defined]
+    folder = Path(order["folder"])
+    program = Path(order["program"]) if order["program"] else None
+    segments = [text.encode("latin-1") for text in order["segments"]]
     try:
         with entered(folder), mock.patch.dict(os.environ, order["env"]):
-            path = Path(str(program)) if program else None
-            bench = Bench(counts.protocol_maker(folder, path))
-            sys.path.remove(str(folder))
+            bench = Bench(counts.protocol_maker(folder, program))
+            sys.path.remove(str(folder))  # It was put there a second time.
             found, answers = bench.warm_counts(segments)
     except Exception as error:  # Code that is not complete may do anything.
         return {"wrong": repr(error)}

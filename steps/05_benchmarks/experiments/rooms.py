@@ -54,18 +54,17 @@ def row(point):
 def sentences(result):
     """Return what a hello takes, where, and where step 05 has saved."""
     rooms = {point["name"]: point["steps"] for point in result["points"]}
-    before, now = (sum(costs(rooms, number).values()) for number in STEPS)
-    dear = costs(rooms, "05")
-    dearest = [f"{name} {dear[name]:.1f} µs" for name in [*dear][:3]]
-    saved = {
-        name: took - dear.get(name, 0)
-        for name, took in costs(rooms, "04").items()
-    }
+    old, new = (costs(rooms, number) for number in STEPS)
+    if not (old and new):
+        return ["Too few ticks came to time a room; the counts are exact."]
+    dearest = [f"{name} {took:.1f} µs" for name, took in [*new.items()][:3]]
+    saved = {name: took - new.get(name, 0) for name, took in old.items()}
     most = max(saved, key=saved.get)
     return [
         (
-            f"In process, without a loop, a read and a write, a hello takes"
-            f" {before:.1f} µs on step 04 and {now:.1f} µs on step 05."
+            "In process, without a loop, a read and a write, a hello takes"
+            f" {sum(old.values()):.1f} µs on step 04 and"
+            f" {sum(new.values()):.1f} µs on step 05."
         ),
         f"The dearest rooms of step 05 are {joined(dearest)}.",
         f"Step 05 has saved most in {most}: {saved[most]:.1f} µs.",
