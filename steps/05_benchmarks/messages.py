@@ -238,6 +238,7 @@ class Response:
 
     status = HTTPStatus.OK
     body = b""  # or text, or an async iterator of bytes
+    jar = {}  # all share it, until somebody asks for cookies
 
     def __init__(self, app):
         self.app = app
@@ -255,7 +256,7 @@ class Response:
         self.status = HTTPStatus.FOUND
         self.headers["location"] = location
 
-    cookies = cached_property(lambda self: self.app.Cookies())
+    cookies = property(lambda s: vars(s).setdefault("jar", s.app.Cookies()))
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
     html = property(None, html, doc="Answer with a page.")
     redirect = property(None, redirect, doc="Send the client elsewhere.")

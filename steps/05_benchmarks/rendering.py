@@ -27,9 +27,8 @@ def render_head(request, response):
     lines = [STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
     for name, value in fields.items():
         lines.append(field_line(name, str(value)))
-    if "cookies" in vars(response):  # else nobody asked for them
-        for cookie in response.cookies.values():
-            lines.append(field_lines([f"set-cookie: {cookie.OutputString()}"]))
+    for cookie in response.jar.values():
+        lines.append(field_lines([f"set-cookie: {cookie.OutputString()}"]))
     stays = request.keep_alive and request.version == "1.1"
     if status == 200 and stays and isinstance(response.body, bytes):
         lines.append(b"content-length: %d\r\n" % len(response.body))

@@ -76,11 +76,9 @@ class Router:
         """Add a route; ValueError if the path cannot be understood."""
         route = Route(path, methods, handler, **payload)
         self.longest = max(self.longest, len(route.beginning))
-        lists = [self.routes]
-        for method in methods:
-            index = self.by_method.setdefault(method, {})
-            lists.append(index.setdefault(route.beginning, []))
-        for routes in lists:
+        indexes = [self.by_method.setdefault(m, {}) for m in methods]
+        lists = [index.setdefault(route.beginning, []) for index in indexes]
+        for routes in [self.routes, *lists]:
             routes.append(route)
             routes.sort(key=lambda route: route.specificity)
 
@@ -97,7 +95,8 @@ class Router:
         (None, {}, {'GET'})
         """
         index = self.by_method.get(method, {})
-        beginning = path if path in index else path[: self.longest]
+        end = path.rfind("/", 0, self.longest) + 1
+        beginning = path if path in index else path[:end]
         while beginning:
             for route in index.get(beginning, ()):
                 if route.only:  # what is left must be one segment

@@ -32,7 +32,7 @@ from workshop.weaving.cuts import child, decorators
 OLD, NEW = "04", "05"
 PATH = results.RESULTS / "undone.json"
 
-# optimisation: room: names to put back; none: the whole file
+# optimisation: room: names to put back; none: the whole file; -: take out
 UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
     "json": {"pico": ["Pico.encode_json"]},
     "hooks": {"pico": ["Pico.answer", "Pico.respond"]},
@@ -52,7 +52,7 @@ UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
     "routing": {"routing": []},
     "recall": {"flow": ["BadMessage", "Flow.__init__"]},
     "arrival": {"flow": ["Flow.data_received"]},
-    "cookies": {"messages": ["Response.__init__"]},
+    "cookies": {"messages": ["Response.__init__", "-Response.cookies"]},
     "decoder": {"messages": ["Request.json"]},
 }
 
@@ -107,8 +107,11 @@ def put_back(new: str, old: str, names: Sequence[str], where: str) -> str:
     """Return the new source with the old definitions of these names."""
     lines = new.splitlines()
     old_lines = old.splitlines()
-    changes = []
+    changes: list[tuple[tuple[int, int], list[str]]] = []
     for name in names:
+        if name.startswith("-"):
+            changes.append((span(ast.parse(new), name[1:], where), []))
+            continue
         was = span(ast.parse(old), name, where)
         text = old_lines[was[0] : was[1]]
         try:
