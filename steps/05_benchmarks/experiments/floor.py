@@ -87,7 +87,7 @@ def sentences(result):
     """Return what no Python can save, what is left, and what each duty is."""
     known = {arm["name"]: arm for arm in result["arms"]}
     raw, least, whole = result["arms"][0], known[LAST], known[WHOLE]
-    said = [floor(raw, whole), rest(least, whole), duties(result["arms"])]
+    said = [floor(raw, whole), rest(least, whole), duties(result)]
     fast = [known[n] for n in (LAST + ORJSON, WHOLE + ORJSON) if n in known]
     if fast:
         ratios = [times(arm["ratio"]) for arm in fast]
@@ -128,13 +128,16 @@ def rest(least, whole):
     )
 
 
-def duties(arms):
+def duties(result):
     """Say what each duty takes, in the order in which they are added."""
-    found = []
-    for below, arm in pairwise(arms):
+    found, noise = [], result["noise"]["limit"]
+    for below, arm in pairwise(result["arms"]):
         if arm["name"] in DUTIES:
             found.append(f"{arm['name']}, {cost(arm) - cost(below):+.1f} µs")
-    return f"Duty by duty: {'; '.join(found)}."
+    return (
+        f"Duty by duty: {'; '.join(found)}. Two copies of the first server"
+        f" differed by up to {noise:.1%}."
+    )
 
 
 def picture(result):

@@ -88,7 +88,7 @@ def picture(result):
         for point in result["points"]
         if point["steps"].get("05")
     ]
-    unit = "CPU time per hello in this room, in process, with its interval"
+    unit = "CPU time per hello, in process, with its interval"
     return cost_bars("The rooms of step 05", rows, unit, note, lambda _: "bar")
 
 
