@@ -100,6 +100,13 @@ def test_without_ticks_it_is_told_where_there_are_some(monkeypatch):
     assert caught.value.status == ENVIRONMENT
 
 
+def test_time_is_shared_out_by_ticks_and_none_without_one():
+    ticks = {"/s/flow.py": 3, where.__file__: 1}
+
+    assert where.timed(ticks, 8.0) == {"flow": 6.0}
+    assert where.timed({}, 8.0) == {}
+
+
 def test_a_room_without_a_tick_has_counts_alone():
     look = where.Where({"flow": 5}, {})
 

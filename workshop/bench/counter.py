@@ -6,8 +6,8 @@ Does not know: what is counted, what it is compared with.
     with Counter() as counter:
         found, answer = counter.count(arm)
 
-`counts` starts a process for each count, which is beyond doubt and takes ten
-times as long. A test sees that both count the same.
+`counts` starts a process for each count, which is beyond doubt and takes
+several times as long. A test sees that both count the same.
 """
 
 import json

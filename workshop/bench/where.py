@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from workshop.bench.arms import Arm
 from workshop.bench.cases import all_judged
+from workshop.bench.counter import order
 from workshop.bench.counts import (
     APART,
     Bench,
@@ -73,16 +74,16 @@ class Sampler:
 
 def main() -> None:
     """Count and sample in this process, for `where` in another one."""
-    order = json.load(sys.stdin)
-    segments = [text.encode("latin-1") for text in order["segments"]]
-    program = Path(order["program"]) if order["program"] else None
+    asked = json.load(sys.stdin)
+    segments = [text.encode("latin-1") for text in asked["segments"]]
+    program = Path(asked["program"]) if asked["program"] else None
     used = time.process_time
     freeze_clocks()
-    bench = Bench(protocol_maker(Path(order["folder"]), program))
+    bench = Bench(protocol_maker(Path(asked["folder"]), program))
     _, answers = bench.warm_counts(segments)
     number, began = 0, used()
     with Sampler() as sampler:
-        while used() < began + order["seconds"]:
+        while used() < began + asked["seconds"]:
             for _ in range(SOME):
                 bench.transport.written.clear()
                 bench.feed(segments)
@@ -112,15 +113,9 @@ def where(arm: Arm, seconds: float) -> Where:
 
     WrongAnswer if its answer is wrong, WorkshopError if it cannot be loaded.
     """
-    order = {
-        "folder": str(arm.folder),
-        "program": str(arm.program) if arm.program else None,
-        "segments": [part.decode("latin-1") for part in arm.case.segments],
-        "seconds": seconds,
-    }
     done = subprocess.run(
         [sys.executable, "-m", "workshop.bench.where"],
-        input=json.dumps(order),
+        input=json.dumps({**order(arm), "seconds": seconds}),
         capture_output=True,
         check=False,
         encoding="utf-8",
@@ -132,12 +127,19 @@ def where(arm: Arm, seconds: float) -> Where:
     report = json.loads(done.stdout.splitlines()[-1])
     for text in report["answers"]:
         all_judged(arm.case, text.encode("latin-1"))
-    ticks = by_room(report["ticks"])
-    each = report["cpu_us"] / sum(report["ticks"].values())
     return Where(
-        by_room(report["bytecodes"]),
-        {room: number * each for room, number in ticks.items()},
+        by_room(report["bytecodes"]), timed(report["ticks"], report["cpu_us"])
     )
+
+
+def timed(ticks: Mapping[str, int], cpu_us: float) -> dict[str, float]:
+    """Return the share of each room; nothing if no tick came.
+
+    >>> timed({"/s/flow.py": 3, __file__: 1}, 8.0), timed({}, 8.0)
+    ({'flow': 6.0}, {})
+    """
+    each = cpu_us / max(1, sum(ticks.values()))
+    return {room: number * each for room, number in by_room(ticks).items()}
 
 
 @dataclass

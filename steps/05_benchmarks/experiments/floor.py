@@ -4,11 +4,11 @@ Knows: duties that each answer has, one after the other; the conclusion.
 Does not know: how to measure.
 """
 
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
 
-from workshop.bench import DATE, Case, programs
+from workshop.bench import DATE, programs, shapes
 from workshop.bench.arms import Arm, step_arms
 from workshop.bench.costs import cost_bars, marked
 from workshop.bench.measure import Plan
@@ -19,19 +19,9 @@ QUICK = Plan(rounds=3, seconds=0.2)
 FULL = Plan(rounds=18, seconds=0.6)
 WIRE = False
 
-LEAST = Path(programs.__file__).with_name("least.py")
-SWAPPED = Path(programs.__file__).with_name("swapped.py")
-HELLO = Case(
-    name="hello",
-    request=b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    status=200,
-    fields={
-        "content-type": "application/json",
-        "content-length": "25",
-        "date": DATE,
-    },
-    content=b'{"message":"Hello bench"}',
-)
+LEAST = programs.FOLDER / "least.py"
+SWAPPED = programs.FOLDER / "swapped.py"
+HELLO = replace(shapes.HELLO, fields={**shapes.HELLO_FIELDS, "date": DATE})
 # What a protocol that has no other duty does, and all those above it.
 DUTIES = {
     "the answer is made": "made",
@@ -44,15 +34,16 @@ LAST, WHOLE, ORJSON = [*DUTIES][-1], "05 benchmarks", ", with orjson"
 
 def arms(options):
     """Return step 01, the duties one after the other, and step 05."""
-    (raw, whole) = step_arms(["01", "05"], HELLO)
+    raw, whole = step_arms(["01", "05"], HELLO)
     least = {
         name: Arm(name, whole.folder, HELLO, LEAST, {"DUTY": duty})
         for name, duty in DUTIES.items()
     }
     every = [raw, *least.values(), whole]
     if find_spec("orjson") and not options.quick:
+        env = {"DUTY": DUTIES[LAST], "JSON": "orjson"}
         every += [
-            orjson(least[LAST], LEAST, {"DUTY": "served", "JSON": "orjson"}),
+            orjson(least[LAST], LEAST, env),
             orjson(whole, SWAPPED, {"SWAP": "json=orjson"}),
         ]
     return every

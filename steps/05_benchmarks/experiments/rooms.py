@@ -4,24 +4,14 @@ Knows: which steps are looked at, the request, the conclusion.
 Does not know: how to measure.
 """
 
-from workshop.bench import Case
 from workshop.bench.arms import step_arms
 from workshop.bench.costs import cost_bars
+from workshop.bench.shapes import HELLO
 from workshop.bench.where import Looks
 from workshop.bench.words import figure, joined, spread
 
 QUESTION = __doc__.splitlines()[0]
 QUICK, FULL = (3, 0.5), (12, 2.0)  # launches, seconds of each
-
-HELLO = Case(
-    name="hello",
-    request=b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    status=200,
-    fields={"content-type": "application/json", "content-length": "25"},
-    content=b'{"message":"Hello bench"}',
-)
-
-
 STEPS = ["04", "05"]
 
 
