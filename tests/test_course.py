@@ -3,7 +3,6 @@
 Each hunk is left out of its step once; `needed.py` tells what became of it.
 """
 
-import ast
 import json
 import shutil
 import subprocess
@@ -170,10 +169,6 @@ def test_notes_of_a_task_can_be_said_in_its_time(number, task):
 
 @EACH_NOTE
 def test_hunk_is_needed(number, note):
-    if note.shows == "words":
-        assert said(number, note, with_it=True) == said(number, note)
-        assert note.by == ""
-        return
     without = told(number)["without"][str(note.hunk.number)]
     if note.shows == "behaviour":
         assert without == [note.by]
@@ -182,20 +177,6 @@ def test_hunk_is_needed(number, note):
     assert then == "broken" or now < then
     before, after = told(number)["stretches"][str(note.hunk.number)]
     assert after < before
-
-
-def said(number, note, with_it=False):
-    """Return the syntax of a hunk's file, but for docstrings."""
-    step = find(number)
-    left = set(course.hunks(step))
-    left -= set() if with_it else {note.hunk.number}
-    tree = ast.parse("\n".join(course.applied(step, left)[note.hunk.path]))
-    for node in ast.walk(tree):
-        kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
-        if isinstance(node, (*kinds, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node):
-                del node.body[0]
-    return ast.dump(tree)
 
 
 @EACH_NOTE

@@ -147,6 +147,52 @@ def test_changes_that_are_near_are_one_hunk_and_others_are_not():
     assert (near.added, near.removed) == (2, 2)
 
 
+SPOKEN = lines("""
+class A:
+    '''Count.'''
+
+    first = 1
+    # They follow each other.
+    second = 2
+    third = 3
+    fourth = 4
+    fifth = 5
+    sixth = 6
+""")
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [(1, "    '''Count up.'''"), (4, "    # In order.")]
+)
+def test_words_come_with_the_change_that_they_announce(at, said):
+    new = [*SPOKEN]
+    new[at], new[8] = said, "    fifth = 6"
+
+    (hunk,) = compare_lines("x.py", SPOKEN, new).hunks
+
+    assert (hunk.added, hunk.removed, hunk.place) == (2, 2, "A")
+    assert apply(SPOKEN, [hunk]) == new
+    assert revert(new, [hunk]) == SPOKEN
+
+
+def test_words_that_announce_nothing_near_are_a_hunk():
+    new = [*SPOKEN]
+    new[1], new[-1] = "    '''Count up.'''", "    sixth = 7"
+    last = [*SPOKEN[:4], "    # In order.", *SPOKEN[5:]]
+
+    assert len(compare_lines("x.py", SPOKEN, new).hunks) == 2
+    assert len(compare_lines("x.py", SPOKEN, last).hunks) == 1
+
+
+@pytest.mark.parametrize("path", ["x.py", "x.md"])
+def test_code_does_not_wait_for_what_follows(path):
+    new = [*SPOKEN]
+    new[1] = new[1] if path == "x.py" else "    '''Count up.'''"
+    new[3], new[7] = "    first = 0", "    fourth = 5"
+
+    assert len(compare_lines(path, SPOKEN, new).hunks) == 2
+
+
 def test_hunk_names_the_definition_it_lies_in():
     new = [*OLD]
     new[5] = "        return 22"

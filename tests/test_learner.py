@@ -401,7 +401,7 @@ def test_solve_names_as_many_conflicts_as_a_screen_takes(say, mine):
 def test_solve_refuses_while_a_conflict_is_not_settled(say, mine):
     say("begin", "02")
     (mine / "routing.py").write_text("mine = 1\n", "utf-8")
-    say("solve", "--hunk", "6")
+    say("solve", "--hunk", "5")
     before = everything(mine)
 
     status, _, err = say("solve")
@@ -534,7 +534,7 @@ def test_goto_catches_up_and_keeps_what_is_known(say, mine):
 
 def test_reset_begins_the_step_in_hand_again(say, mine):
     say("begin", "03")
-    say("solve", "--hunk", "15")
+    say("solve", "--hunk", "13")
     status, out, _ = say("reset")
 
     assert (status, code(mine)) == (PASS, start_of("03"))
@@ -560,7 +560,7 @@ def test_step_that_is_none_changes_nothing(say, mine, verb):
 )
 def test_undo_brings_back_what_was_before_a_verb(say, mine, words):
     say("begin", "03")
-    say("solve", "--hunk", "15")
+    say("solve", "--hunk", "13")
     edit(mine / "pico.py", "class Pico", "MINE = 1\n\n\nclass Pico")
     before = everything(mine)
 
@@ -713,7 +713,7 @@ def test_status_tells_steps_tasks_hints_and_the_last_backup(say, two_tasks):
     assert status == PASS
     assert "02 Routing now 2 2 of 7" in lines
     assert any(line.startswith("01 Raw protocol done ") for line in lines)
-    assert "Step 02: 1 of 7 hunks of the solution are in your code." in lines
+    assert "Step 02: 1 of 6 hunks of the solution are in your code." in lines
     assert f"Last backup: 1, before `solve`, {work.saved()[0].when}" in lines
     assert lines[-1] == "Next: python3 start.py check"
 
@@ -740,7 +740,7 @@ def test_status_of_a_step_that_is_done_says_what_follows(
 
 def test_diff_mine_leads_to_the_solution(say, mine):
     say("begin", "02")
-    say("solve", "--hunk", "6")
+    say("solve", "--hunk", "5")
     edit(mine / "routing.py", "class Router", "MINE = 1\n\n\nclass Router")
 
     status, out, _ = say("diff", "--mine")

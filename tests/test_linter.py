@@ -153,13 +153,13 @@ def test_hunk_that_the_diff_has_not_is_found(step):
     [
         ("note", " \n", "has an empty note"),
         ("shows", "magic", "shows 'magic': say one of behaviour, count"),
-        ("by", "", "shows behaviour by ''"),
+        ("by", "", "shows behaviour by nothing"),
     ],
 )
 def test_note_that_lacks_something_is_found(step, field, value, said):
     step.data["hunk"][0][field] = value
 
-    assert f"Hunk 6 of step 02 {said}" in told(linter.hunks(step))
+    assert f"Hunk 5 of step 02 {said}" in told(linter.hunks(step))
 
 
 # Files

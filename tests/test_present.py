@@ -619,7 +619,7 @@ def test_lines_are_keys(capsys):
 
     out = capsys.readouterr().out
     assert play.known.hunks == order("02")[:2]
-    assert "02 Routing, hunk 1 of 7: routing.py (+" in out
+    assert "02 Routing, hunk 1 of 6: routing.py (+" in out
     assert "\x1b" not in out
 
 
@@ -889,9 +889,9 @@ def test_whole_talk_from_01_to_05_in_a_pseudo_terminal(folder):
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_signal_gives_the_terminal_back_and_keeps_the_place(number):
     with Terminal("02") as terminal:
-        terminal.wait_for("02 Routing, 7 hunks")
+        terminal.wait_for("02 Routing, 6 hunks")
         terminal.press("\r")
-        terminal.wait_for("02 Routing, hunk 1 of 7")
+        terminal.wait_for("02 Routing, hunk 1 of 6")
         terminal.process.send_signal(getattr(signal, number))
         found, last = terminal.ended()
 
@@ -903,7 +903,7 @@ def test_signal_gives_the_terminal_back_and_keeps_the_place(number):
 @TERMINAL
 def test_error_gives_the_terminal_back_and_is_one_sentence(folder):
     with Terminal("02") as terminal:
-        terminal.wait_for("02 Routing, 7 hunks")
+        terminal.wait_for("02 Routing, 6 hunks")
         (folder / work.STATE).unlink()
         (folder / work.STATE).mkdir()
         terminal.press("\r")
@@ -918,7 +918,7 @@ def test_error_gives_the_terminal_back_and_is_one_sentence(folder):
 @TERMINAL
 def test_keys_are_read_as_a_terminal_sends_them():
     with Terminal("02") as terminal:
-        terminal.wait_for("02 Routing, 7 hunks")
+        terminal.wait_for("02 Routing, 6 hunks")
         terminal.press("\r\r")
         terminal.wait_for("02 Routing, hunk 2")
         terminal.press("\x7f")
@@ -933,9 +933,9 @@ def test_keys_are_read_as_a_terminal_sends_them():
 def test_notes_follow_in_a_second_terminal():
     play = opened("02", 10)
     with Terminal("--notes") as terminal:
-        terminal.wait_for("02 Routing, 7 hunks")
+        terminal.wait_for("02 Routing, 6 hunks")
         play.forward()
-        terminal.wait_for("02 Routing, hunk 1 of 7")
+        terminal.wait_for("02 Routing, hunk 1 of 6")
         terminal.press("q")
         assert terminal.ended()[0] == PASS
 

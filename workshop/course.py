@@ -26,7 +26,8 @@ What shows that a hunk is needed, if it is left out of the solution:
                `weaving/undone.py` asks them, and connection, for a new one
     time       by: "realistic.16 pipelined", a committed result and what was
                asked; bytecodes are blind for it
-    words      by: "", as only a docstring or a comment says something new
+
+No hunk is words alone: what a docstring or a comment announces comes with it.
 
 Hunks are applied task by task. Each hunk belongs to one task; a step that is
 one hunk has it in all of its tasks. A task's promise is red before, and in
@@ -46,7 +47,7 @@ from workshop import diffs
 from workshop.errors import WorkshopError
 from workshop.steps import Step, all_steps, find
 
-Shows = Literal["behaviour", "count", "time", "words"]
+Shows = Literal["behaviour", "count", "time"]
 
 
 @dataclass(frozen=True)

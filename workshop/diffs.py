@@ -33,6 +33,7 @@ ORDER = (
 )
 CONTEXT = 3  # unchanged lines around a hunk, as in any patch
 NEAR = 2  # changes so few lines apart are read as one
+ANNOUNCED = 6  # and so are words with what they announce, as in a patch
 CACHES = ("__pycache__", ".")  # what a folder collects when it runs
 
 
@@ -156,7 +157,9 @@ def compare_lines(
         lines = tuple(Line(kind, text) for text in before + after)
         hunks = [Hunk(number, path, "", 0, 0, lines)]
     else:
-        groups = enumerate(grouped(changes(before, after)), number)
+        groups = grouped(changes(before, after))
+        if path.endswith(".py"):
+            groups = announced(groups, before, after)
         hunks = [
             Hunk(
                 count,
@@ -166,7 +169,7 @@ def compare_lines(
                 group[0].c,
                 tuple(spelled(before, after, group)),
             )
-            for count, group in groups
+            for count, group in enumerate(groups, number)
         ]
     return FileDiff(path, old, new, tuple(hunks))
 
@@ -282,6 +285,53 @@ def grouped(found: Iterable[Change]) -> Iterator[list[Change]]:
 def trimmed(group: list[Change]) -> list[Change]:
     """Return a group that ends with a change."""
     return group[:-1] if group[-1].equal else group
+
+
+def announced(
+    groups: Iterable[list[Change]], old: list[str], new: list[str]
+) -> Iterator[list[Change]]:
+    """Yield groups; words alone go with the next one, unless it is far.
+
+    A docstring or a comment changes nothing: it tells what is coming.
+    """
+    silent = only_words("\n".join(old)), only_words("\n".join(new))
+    held: list[Change] = []
+    for group in groups:
+        if held:
+            end, start = held[-1], group[0]
+            if start.a - end.b > ANNOUNCED:
+                yield held
+                held = []
+            else:
+                held.append(Change(True, end.b, start.a, end.d, start.c))
+        held = [*held, *group]
+        if not all(
+            silent[0].issuperset(range(one.a, one.b))
+            and silent[1].issuperset(range(one.c, one.d))
+            for one in group
+        ):
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+@functools.lru_cache(maxsize=64)
+def only_words(source: str) -> frozenset[int]:
+    """Return the lines, from 0, where nothing is but words for people."""
+    lines = enumerate(source.split("\n"))
+    found = {at for at, line in lines if line.strip()[:1] in ("", "#")}
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # A learner's file, half done.
+        return frozenset()
+    for node in ast.walk(tree):
+        kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        if isinstance(node, (*kinds, ast.AsyncFunctionDef)):
+            if ast.get_docstring(node):
+                said = node.body[0]
+                found.update(range(said.lineno - 1, said.end_lineno or 0))
+    return frozenset(found)
 
 
 def spelled(

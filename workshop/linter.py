@@ -181,11 +181,8 @@ def one_note(step: Step, entry: dict[str, Any]) -> Iterator[str]:
     if entry["shows"] not in get_args(course.Shows):
         words = ", ".join(get_args(course.Shows))
         yield f"{name} shows {entry['shows']!r}: say one of {words}."
-    if bool(entry["by"]) == (entry["shows"] == "words"):
-        yield (
-            f"{name} shows {entry['shows']} by {entry['by']!r}: name what"
-            " shows it, and nothing for words alone."
-        )
+    if not entry["by"]:
+        yield f"{name} shows {entry['shows']} by nothing: name what shows it."
 
 
 def tests(step: Step) -> Path:

@@ -35,7 +35,7 @@ def notes(step: Step) -> list[Note]:
     told = course.notes(step)
     numbers = {note.hunk.number for note in told}
     rest = [
-        Note(hunk, "", "words", "")
+        Note(hunk, "", "behaviour", "")
         for number, hunk in course.hunks(step).items()
         if number not in numbers
     ]

@@ -95,7 +95,7 @@ class Proofs:
         if note is None or self.play.over:
             return Text("check  of a hunk: after the first one")
         if not note.by:
-            return Text("check  none: only words change here")
+            return Text("check  none: the talk does not show this one")
         if note.shows == "time":
             return Text(f"check  it was measured: {note.by}")
         errand = self.errands.get("check")

@@ -169,12 +169,12 @@ def code(step: Step, group: Sequence[tuple[Excerpt, str]]) -> Slide:
 def rank(step: Step, shown: Sequence[Excerpt]) -> tuple[int, int]:
     """Return how much a slide belongs on stage: more is shown first.
 
-    Further parts of a hunk come last, and words without code before them; a
-    behaviour weighs as much as some lines do.
+    Further parts of a hunk come last; a behaviour weighs as much as some
+    lines do.
     """
     shows = {note.hunk.number: note.shows for note in course.notes(step)}
     hunks = {one.hunk for one in shown}
-    weight = sum(h.added for h in hunks if shows.get(h.number) != "words")
+    weight = sum(hunk.added for hunk in hunks)
     weight += TELLING * any(shows.get(h.number) == "behaviour" for h in hunks)
     return -max(one.part for one in shown), weight
 
