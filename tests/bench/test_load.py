@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -290,6 +291,16 @@ def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path, tiny):
     assert after.cpu > before.cpu
 
 
+def test_a_case_says_how_many_ask(tmp_path, tiny):
+    with server(tiny(tmp_path)) as running, Builtin(2, 8) as generator:
+        asked = [
+            generator.open(running.host, running.port, case).answers
+            for case in (CASE, replace(CASE, crowd=12), CASE)
+        ]
+
+    assert asked == [8, 12, 8]
+
+
 def test_the_builtin_generator_raises_what_is_wrong(tmp_path, tiny):
     arm = tiny(tmp_path, ANSWER.replace(b"hi", b"ho"), LATE)
     with server(arm) as running, Builtin(1, connections=8) as generator:
@@ -325,6 +336,18 @@ def test_wrk_asks_what_the_case_says(tmp_path, tiny):
     assert first.answers == last.answers == 8
     assert run.answers > 0
     assert run.length == len(ANSWER)
+
+
+@needs_wrk
+def test_wrk_asks_from_as_many_connections_as_the_case_says(tmp_path, tiny):
+    asked = []
+    with server(tiny(tmp_path)) as running, Wrk(connections=8) as generator:
+        for case in (replace(CASE, crowd=12), CASE):
+            first = generator.open(running.host, running.port, case)
+            generator.run(0.1)
+            asked.append((first.answers, generator.asking))
+
+    assert asked == [(12, 12), (8, 8)]
 
 
 @needs_wrk

@@ -363,5 +363,5 @@ def test_the_shares_and_servers_are_those_of_the_question():
 
     assert asked == [
         ["04 extensions", "05 benchmarks"],
-        ["01 raw protocol", "04 extensions", "05 benchmarks"],
+        ["02 routing", "04 extensions", "05 benchmarks"],
     ]

@@ -16,7 +16,7 @@ from workshop.serving import launched
 from workshop.steps import find as step
 
 REALISTIC = find("realistic")
-ARMS = REALISTIC.arms
+ARMS, PIPELINED = REALISTIC.arms, REALISTIC.PIPELINED
 
 
 def told(load="builtin", words="bench realistic", reads=(), **costs):
@@ -39,16 +39,19 @@ def test_each_request_is_asked_of_each_step_that_can_answer():
     assert [arm.name for arm in arms] == [
         "01 raw protocol, hello",
         "03 parsing, hello",
+        "01 raw protocol, of 1,000 clients",
+        "03 parsing, of 1,000 clients",
         "01 raw protocol, browser",
         "03 parsing, browser",
         "03 parsing, position",
         "03 parsing, 16 pipelined",
         "03 parsing, cut in 3",
     ]
-    assert len(arms[2].case.request.splitlines()) == 22
-    assert arms[5].case.segments == [arms[5].case.request * 16]
-    assert b"".join(arms[6].case.segments) == arms[0].case.request
-    assert len(arms[6].case.segments) == 3
+    assert (arms[0].case.crowd, arms[2].case.crowd) == (0, 1_000)
+    assert len(arms[4].case.request.splitlines()) == 22
+    assert arms[7].case.segments == [arms[7].case.request * 16]
+    assert b"".join(arms[8].case.segments) == arms[0].case.request
+    assert len(arms[8].case.segments) == 3
 
 
 def test_wrk_is_not_asked_to_cut_and_a_quick_run_leaves_out_a_step():
@@ -59,7 +62,8 @@ def test_wrk_is_not_asked_to_cut_and_a_quick_run_leaves_out_a_step():
     shapes = {arm.case.name for arm in REALISTIC.arms(Options(load="wrk"))}
 
     assert steps == {True: {"01", "05"}, False: {"01", "04", "05"}}
-    assert shapes == {"hello", "browser", "position", "16 pipelined"}
+    asked = {"hello", "of 1,000 clients", "browser", "position", PIPELINED}
+    assert shapes == asked
 
 
 @pytest.mark.parametrize("step_name", ["03", "04", "05"])
@@ -80,7 +84,7 @@ def test_each_step_answers_each_request_rightly(step_name, name):
 def test_realistic_runs_with_the_built_in_generator(monkeypatch, validate):
     monkeypatch.setattr(REALISTIC, "QUICK", Plan(1, 0.05, 0.01, 8))
     monkeypatch.setattr(
-        REALISTIC, "arms", lambda options: ARMS(Options(steps=["05"]))[::3]
+        REALISTIC, "arms", lambda options: ARMS(Options(steps=["05"]))[::4]
     )
     study = lab("realistic", Options(quick=True), REALISTIC)
 
@@ -101,6 +105,14 @@ def test_ranks_that_change_are_told():
     assert "is that of hello" in REALISTIC.sentences(same)[0]
     assert REALISTIC.sentences(other)[0].endswith("changes with browser.")
     assert "02 0.67 times" in REALISTIC.sentences(other)[1]
+
+
+def test_what_a_crowd_costs_is_told():
+    result = told(**{"hello": [1, 2], "of 1,000 clients": [2, 3]})
+
+    assert REALISTIC.sentences(result)[1] == (
+        "A hello of 1,000 clients costs 01 2.00 times and 02 1.50 times."
+    )
 
 
 def test_other_segments_are_told():

@@ -12,24 +12,26 @@ from workshop.bench import where
 from workshop.bench.arms import step_arms
 from workshop.bench.counts import count
 from workshop.bench.experiment import find, lab
+from workshop.bench.shapes import HELLO
 from workshop.bench.study import Options, conduct
 from workshop.bench.where import OTHERS, Looks, Sampler
-from workshop.errors import ENVIRONMENT, WorkshopError
+from workshop.errors import ENVIRONMENT, USAGE, WorkshopError
 
 ROOMS = find("rooms")
-(LAST,) = step_arms(["05"], ROOMS.HELLO)
+(LAST,) = step_arms(["05"], HELLO)
 
 
 def told():
     """Return a result in which parsing took 4 µs, and now takes 1."""
     return {
+        "plan": {"request": "hello"},
         "points": [
             {"name": "parsing", "steps": {"04": cost(4.0), "05": cost(1.0)}},
             {"name": "flow", "steps": {"04": cost(2.0), "05": cost(1.5)}},
             {"name": "recall", "steps": {"05": cost(3.0)}},
             {"name": "routing", "steps": {"04": cost(0.5), "05": cost(0.5)}},
             {"name": "rare", "steps": {"05": {**cost(1.0), "cpu_us": None}}},
-        ]
+        ],
     }
 
 
@@ -42,10 +44,10 @@ def cost(value):
 def conducted(tmp_path, monkeypatch, validate_study):
     """Return a function that runs a tiny form of the experiment."""
 
-    def run():
+    def run(*words):
         monkeypatch.setattr(ROOMS, "QUICK", (2, 0.02))
         paper, kept = Console(file=io.StringIO(), width=100), tmp_path / "j"
-        options = Options(quick=True, json=kept, svg=tmp_path / "svg")
+        options = Options(True, kept, tmp_path / "svg", words=words)
         status = conduct(lab("rooms", options, ROOMS, paper))
         result = json.loads(kept.read_text("utf-8"))
         validate_study(result)
@@ -80,12 +82,34 @@ def test_a_run_shows_and_keeps_each_room(conducted):
     assert [*known["recall"]] == ["05"]
     assert [*known["connection"]] == ["04", "05"]
     assert len(known["rendering"]["04"]["samples"]) == 2
-    assert "In which rooms is the time of a hello spent?" in text
+    assert "In which rooms is the time of a request spent?" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("browser", "a browser's hello takes"),
+        ("position", "a position takes"),
+        ("pipelined", "16 pipelined texts take"),
+    ],
+)
+def test_a_run_looks_at_the_request_that_is_named(conducted, name, said):
+    status, result, text = conducted(name)
+
+    assert (status, result["plan"]["request"]) == (0, name)
+    assert said in " ".join(text.split())
+
+
+@pytest.mark.parametrize("words", [["hell"], ["hello", "position"]])
+def test_a_request_that_nobody_knows_is_refused(conducted, words):
+    with pytest.raises(WorkshopError, match="one request: hello, br") as error:
+        conducted(*words)
+    assert error.value.status == USAGE
 
 
 def test_a_wrong_answer_makes_the_run_invalid(conducted, monkeypatch):
-    wrong = replace(ROOMS.HELLO, content=b'{"message":"Hello nobody"}')
-    monkeypatch.setattr(ROOMS, "HELLO", wrong)
+    wrong = replace(HELLO, content=b'{"message":"Hello nobody"}')
+    monkeypatch.setitem(ROOMS.REQUESTS, "hello", (wrong, None, "it takes"))
     status, result, text = conducted()
 
     assert (status, result["valid"], result["sentences"]) == (1, False, [])

@@ -358,7 +358,8 @@ class Builtin:
 
     def open(self, host: str, port: int, case: Case) -> Run:
         """Open connections and verify the first answer on each."""
-        each = max(1, self.connections // len(self.processes))
+        every = case.crowd or self.connections
+        each = max(1, every // len(self.processes))
         data = to_data(case)
         return self.order(
             do="open", host=host, port=port, connections=each, case=data

@@ -3,9 +3,10 @@
 Knows: capacity, shares of it, rounds, when a figure may be believed.
 Does not know: how a load is offered, what is concluded.
 
-In each round each server is launched afresh. A closed loop measures what it
-can do, then shares of that are offered, in an order drawn by lot. A point is
-one server at one share: its figures are medians over the rounds.
+In each round each server is launched afresh, and offered shares of what it
+can do, in an order drawn by lot. A closed loop measures that again before
+each of them, as the pace of a machine changes. A point is one server at one
+share: its figures are medians over the rounds.
 """
 
 import base64
@@ -43,7 +44,7 @@ class Plan:
     rounds: int
     seconds: float  # for each share
     loads: tuple[float, ...]  # shares of capacity
-    capacity_seconds: float = 0.5
+    capacity_seconds: float = 0.3  # of a closed loop, before each share
     warm_up: float = 0.15
     connections: int = 32
     seed: int = 2026
@@ -135,9 +136,9 @@ def launch(
     with server(arm, core) as running:
         load.open(running.host, running.port, arm.case)
         load.run(plan.warm_up)
-        run = load.run(plan.capacity_seconds)
-        capacity = run.answers / run.seconds
         for position, share in enumerate(loads):
+            run = load.run(plan.capacity_seconds)
+            capacity = run.answers / run.seconds
             figures = offered(running, load, plan, share * capacity)
             yield Sample(
                 arm.name, number, position, share, capacity, **figures

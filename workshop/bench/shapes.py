@@ -1,9 +1,10 @@
 """Requests as they really come: of a browser, of a drone, in other segments.
 
-Knows: what clients send, byte by byte, and what they must be answered.
+Knows: what clients send, byte by byte, how many, what they are answered.
 Does not know: who answers, how it is measured.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from workshop.bench.cases import DATE, Case
@@ -65,3 +66,4 @@ PIPELINED = Case(
     pipelined=16,
 )
 CUT = Case("cut in 3", GET, 200, HELLO_FIELDS, HELLO_CONTENT, CUTS)
+CROWD = replace(HELLO, name="of 1,000 clients", crowd=1_000)

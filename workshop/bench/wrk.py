@@ -71,7 +71,7 @@ class Wrk:
                 ENVIRONMENT,
             )
         self.name = version()
-        self.connections = connections
+        self.connections = self.asking = connections
         self.builtin = Builtin(1, connections)
         self.script = Path(tempfile.mkdtemp()) / "request.lua"
         self.url = ""
@@ -102,6 +102,7 @@ class Wrk:
         request = quoted(case.request * case.pipelined)
         script = SCRIPT.replace("REQUEST", request)
         self.script.write_text(script, encoding="ascii")
+        self.asking = case.crowd or self.connections
         run = self.builtin.open(host, port, case)
         self.length = run.length
         self.pipelined = case.pipelined
@@ -133,7 +134,7 @@ class Wrk:
         """Start wrk, stop it, and return what its script adds up."""
         process = subprocess.Popen(
             [
-                *("wrk", "-t1", f"-c{self.connections}", f"-d{LONG}s"),
+                *("wrk", "-t1", f"-c{self.asking}", f"-d{LONG}s"),
                 *("--timeout", f"{PATIENCE:.0f}s"),
                 *("-s", str(self.script), self.url),
             ],
@@ -166,7 +167,7 @@ class Wrk:
                 f"wrk counted {sums['errors']} errors and"
                 f" {sums['statuses']} answers with another status"
             )
-        most = self.connections * self.pipelined
+        most = self.asking * self.pipelined
         cut_off = sums["bytes"] - sums["answers"] * self.length
         if not 0 <= cut_off <= most * self.length:
             raise WrongAnswer(

@@ -14,7 +14,7 @@ QUESTION = "How does response time change with offered load?"
 WORDS = "STEPS"
 LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05)
 FULL = Plan(rounds=5, seconds=1.0, loads=LOADS)
-QUICK = Plan(3, 0.3, loads=(0.1, 0.5, 0.9, 1.05), capacity_seconds=0.3)
+QUICK = Plan(3, 0.3, loads=(0.1, 0.5, 0.9, 1.05), capacity_seconds=0.2)
 
 HELLO = Case(
     name="hello",

@@ -1,31 +1,60 @@
-"""In which rooms is the time of a hello spent?
+"""In which rooms is the time of a request spent?
 
-Knows: which steps are looked at, the request, the conclusion.
+Knows: which steps are looked at, which requests, the conclusion.
 Does not know: how to measure.
 """
 
+from dataclasses import replace
+
+from workshop.bench import shapes
 from workshop.bench.arms import step_arms
 from workshop.bench.costs import cost_bars
-from workshop.bench.shapes import HELLO
 from workshop.bench.where import Looks
 from workshop.bench.words import figure, joined, spread
+from workshop.errors import USAGE, WorkshopError
 
 QUESTION = __doc__.splitlines()[0]
+WORDS = "REQUEST"
 QUICK, FULL = (3, 0.5), (12, 2.0)  # launches, seconds of each
 STEPS = ["04", "05"]
+# The request; who answers it, if not the app of the step; what is said.
+REQUESTS = {
+    "hello": (shapes.HELLO, None, "a hello takes"),
+    "browser": (shapes.PAGE, None, "a browser's hello takes"),
+    "position": (shapes.POST, shapes.POSITIONS, "a position takes"),
+    "pipelined": (
+        shapes.PIPELINED,
+        shapes.PLAINTEXT,
+        "16 pipelined texts take",
+    ),
+}
 
 
 def measure(study):
     """Look into both steps in turn, again and again."""
     launches, seconds = QUICK if study.quick else FULL
-    study.plan = {"launches": launches, "seconds": seconds}
-    arms = dict(zip(STEPS, step_arms(STEPS, HELLO), strict=True))
+    name = asked(*study.options.words)
+    case, program, _ = REQUESTS[name]
+    study.plan = {"launches": launches, "seconds": seconds, "request": name}
+    arms = {
+        number: replace(arm, program=program)
+        for number, arm in zip(STEPS, step_arms(STEPS, case), strict=True)
+    }
     looks = Looks(arms, launches, seconds)
     try:
         looks.take(study.tell)
     finally:
         for point in looks.points():
             study.add(**point)
+
+
+def asked(name="hello", *others):
+    """Return the name of the request that is looked at."""
+    if name not in REQUESTS or others:
+        raise WorkshopError(
+            f"rooms looks at one request: {joined([*REQUESTS])}.", USAGE
+        )
+    return name
 
 
 COLUMNS = ["room", "byte-\ncodes, 04", "05", "CPU µs\n04", "05"]
@@ -50,9 +79,10 @@ def sentences(result):
     dearest = [f"{name} {took:.1f} µs" for name, took in [*new.items()][:3]]
     saved = {name: took - new.get(name, 0) for name, took in old.items()}
     most = max(saved, key=saved.get)
+    *_, takes = REQUESTS[result["plan"]["request"]]
     return [
         (
-            "In process, without a loop, a read and a write, a hello takes"
+            f"In process, without a loop, a read and a write, {takes}"
             f" {sum(old.values()):.1f} µs on step 04 and"
             f" {sum(new.values()):.1f} µs on step 05."
         ),
@@ -78,7 +108,8 @@ def picture(result):
         for point in result["points"]
         if point["steps"].get("05")
     ]
-    unit = "CPU time per hello, in process, with its interval"
+    request = result["plan"]["request"]
+    unit = f"CPU time of {request}, in process, with its interval"
     return cost_bars("The rooms of step 05", rows, unit, note, lambda _: "bar")
 
 
