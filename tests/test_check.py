@@ -343,7 +343,7 @@ def test_watch_checks_again_on_a_save_and_ends_with_ctrl_c(home):
     right = (home / "pico.py").read_text("utf-8")
     (home / "pico.py").write_text("while True: pass\n", "utf-8")
     program = workshop_process("watch", WORKSHOP_PLAIN="1")
-    said = [program.stdout.readline()]
+    said = [program.stdout.readline(), program.stdout.readline()]
 
     (home / "pico.py").write_text(right, "utf-8", newline="\n")
     said += iter(program.stdout.readline, "Next: python3 start.py begin 02\n")
@@ -353,6 +353,7 @@ def test_watch_checks_again_on_a_save_and_ends_with_ctrl_c(home):
 
     text = re.sub(r"\d\d:\d\d:\d\d", "HH:MM:SS", "".join(said))
     assert "Interrupted" not in text
+    assert re.match("Checking .* at each save, until Ctrl-C.\n--- HH", text)
     assert text.count("--- HH:MM:SS ---\n") == 2
     assert text.count("PASS  01_raw_protocol\n") == 1
     assert rest == "Interrupted: what was started is ended.\n"

@@ -197,6 +197,13 @@ def check(
         str | None,
         typer.Option(help="A step, a folder or a URL, instead of the steps."),
     ] = None,
+    examples: Annotated[
+        bool,
+        typer.Option(
+            "--examples",
+            help="Run the examples of all verbs instead, in a copy.",
+        ),
+    ] = False,
 ) -> int:
     """Check the promises, each on the steps that have to keep it.
 
@@ -208,6 +215,10 @@ def check(
     from workshop import checking, linter
 
     need("pytest")
+    if examples:
+        from workshop.examples import report
+
+        return report(typer.main.get_command(app))
     through, chosen = checking.asked(step, target)
     judged = chosen.name if chosen else "the steps"
     say(f"Promises of steps 01 to {through}, on {judged}", "bold")

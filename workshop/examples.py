@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -63,11 +64,11 @@ class Scene:
                 path = self.root / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, path)
+        for name, text in BROUGHT.items():
+            (self.root / name).write_text(text, "utf-8", newline="")
         git("init", "-q", "-b", "main", root=self.root)
         git("add", "-A", root=self.root)
         git(*AUTHOR, "commit", "-q", "-m", "A copy", root=self.root)
-        for name, text in BROUGHT.items():
-            (self.root / name).write_text(text, "utf-8", newline="")
         for words in BEGUN:
             with self.run(words) as process:
                 process.communicate()
@@ -156,8 +157,8 @@ def heard(
     return text, began
 
 
-def report(top: Any, folder: Path) -> int:
-    """Run all examples in a folder, a line each; return the exit status."""
+def report(top: Any) -> int:
+    """Run all examples, a line each; return the exit status."""
     if sys.platform == "win32":
         raise WorkshopError(
             "Windows sends Ctrl-C to no single program: run the examples on"
@@ -165,11 +166,14 @@ def report(top: Any, folder: Path) -> int:
             ENVIRONMENT,
         )
     say("The examples", "bold")
-    scene, status = Scene(folder), PASS
-    for example in examples(top):
-        problem = scene.problem(example)
-        status = max(status, FAIL if problem else PASS)
-        line = Text("  ").append_text(word("FAIL" if problem else "PASS"))
-        line.append(f"  {START} {example}" + f": {problem}" * bool(problem))
-        console().print(line)
+    status = PASS
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
+        scene = Scene(Path(made).resolve())
+        for example in examples(top):
+            problem = scene.problem(example)
+            status = FAIL if problem else status
+            line = Text("  ").append_text(word("FAIL" if problem else "PASS"))
+            line.append(f"  {START} {example}")
+            line.append(f": {problem}" if problem else "")
+            console().print(line, soft_wrap=True)
     return status

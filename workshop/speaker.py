@@ -87,6 +87,7 @@ def notes_on_screen(minutes: float) -> None:
 def notes_by_lines(minutes: float) -> None:
     """Print the notes each time the talk goes on, until Ctrl-C."""
     notes, told = Notes(minutes), None
+    say("The notes follow the talk, until Ctrl-C.")
     while True:
         if notes.play.key != told:
             told = notes.play.key

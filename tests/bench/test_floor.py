@@ -4,6 +4,7 @@ import pytest
 
 from workshop.bench.counts import count
 from workshop.bench.experiment import find
+from workshop.bench.shapes import POST
 from workshop.bench.study import Options
 from workshop.exchange import Wire
 from workshop.serving import launched
@@ -44,14 +45,26 @@ def test_each_of_them_says_who_was_meant(duty):
     assert (answer.status, answer.content) == (200, b'{"message":"Hello ada"}')
 
 
+def test_a_position_is_checked_by_the_handler_of_the_others():
+    asked = ARMS[FLOOR.LEAST_POSITION]
+    with launched(asked.folder, asked.program, asked.env) as running:
+        wire = Wire(running.url, patience=0.5)
+        (answer,) = wire.send(POST.request).answers
+        refused = wire.send(POST.request.replace(b"120", b"no_")).answers
+
+    assert (answer.status, answer.content, refused) == (204, b"", [])
+
+
 def test_each_duty_costs_more_and_step_05_the_most():
     counts = {
         n: count(a.folder, a.case, a.program, a.env)[0]
         for n, a in ARMS.items()
     }
     rungs = [counts[name].bytecodes for name in (*FLOOR.DUTIES, FLOOR.WHOLE)]
+    least, whole = counts[FLOOR.LEAST_POSITION], counts[FLOOR.POSITION]
 
     assert rungs == sorted(set(rungs))
+    assert least.bytecodes < whole.bytecodes
     assert {found.writes for found in counts.values()} == {1}
 
 
@@ -61,8 +74,9 @@ def test_orjson_takes_part_where_it_is(monkeypatch):
     monkeypatch.setattr(FLOOR, "find_spec", lambda name: name)
     having = FLOOR.arms(Options())
 
-    assert without == ["01 raw protocol", *FLOOR.DUTIES, FLOOR.WHOLE]
-    assert [arm.beside for arm in having] == [False] * 6 + [True] * 2
+    rungs = ["01 raw protocol", *FLOOR.DUTIES, FLOOR.WHOLE]
+    assert without == [*rungs, FLOOR.LEAST_POSITION, FLOOR.POSITION]
+    assert [arm.beside for arm in having] == [False] * 6 + [True] * 4
     assert len(FLOOR.arms(Options(quick=True))) == 6
 
 
@@ -78,6 +92,14 @@ def test_what_is_concluded():
         " serves the connection, +1.0 µs. Two copies of the first server"
         " differed by up to 3.0%."
     )
+
+
+def test_what_is_concluded_of_a_position():
+    more = {FLOOR.LEAST_POSITION: 8.0, FLOOR.POSITION: 9.5}
+    *_, last = FLOOR.sentences(told(**more))
+
+    assert "check it takes 1.60 times (1.60 to 1.60), 05 bench" in last
+    assert last.endswith("1.90 times (1.90 to 1.90): 1.5 µs more.")
 
 
 def test_what_is_concluded_with_orjson():

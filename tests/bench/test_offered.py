@@ -63,7 +63,7 @@ def result_of(samples, loads=LOAD.LOADS, wrong=None):
     names = sorted({s.arm for s in samples} | {*(wrong or {})})
     plan = Plan(3, 1.0, tuple(loads))
     known = [*points(names, plan, samples, wrong or {})]
-    return {"points": known, "plan": {"loads": list(loads)}}
+    return {"points": known, "plan": {"loads": loads}}
 
 
 # What is kept
@@ -218,6 +218,10 @@ def test_a_quick_run_says_what_it_left_out():
         "This quick run offered 10%, 95% and 105% of capacity only, to 04"
         " and 05."
     )
+
+
+def test_a_whole_run_left_out_nothing():
+    assert len(LOAD.sentences(result_of(rising(), LOAD.FULL.loads))) == 2
 
 
 def test_nothing_is_said_where_samples_do_not_suffice():

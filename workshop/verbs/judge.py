@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from workshop import verbs
 from workshop.errors import FAIL, PASS
+from workshop.mistakes import shown
 from workshop.screen import say
 from workshop.verbs import START, verb
 
@@ -143,6 +144,7 @@ def watch() -> int:
 
     verbs.need("pytest")
     work.progress()  # Raises a sentence if nothing was begun.
+    say(f"Checking {shown(work.folder())} at each save, until Ctrl-C.")
     look = functools.partial(watching.snapshot, work.folder())
     watching.watch(look, functools.partial(time.sleep, PAUSE), Check)
     return PASS

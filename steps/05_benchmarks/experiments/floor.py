@@ -30,29 +30,30 @@ DUTIES = {
     "a task serves the connection": "served",
 }
 LAST, WHOLE, ORJSON = [*DUTIES][-1], "05 benchmarks", ", with orjson"
+LEAST_POSITION, POSITION = "the least, position", f"{WHOLE}, position"
 
 
 def arms(options):
     """Return step 01, the duties one after the other, and step 05."""
     raw, whole = step_arms(["01", "05"], HELLO)
-    least = {
-        name: Arm(name, whole.folder, HELLO, LEAST, {"DUTY": duty})
-        for name, duty in DUTIES.items()
-    }
-    every = [raw, *least.values(), whole]
+
+    def arm(name, env, program=LEAST, case=HELLO, beside=True):
+        return Arm(name, whole.folder, case, program, env, beside)
+
+    duties = [arm(n, {"DUTY": d}, beside=False) for n, d in DUTIES.items()]
+    every = [raw, *duties, whole]
+    if not options.quick:
+        every += [
+            arm(LEAST_POSITION, {"DUTY": "kept"}, case=shapes.POST),
+            arm(POSITION, {}, shapes.POSITIONS, shapes.POST),
+        ]
     if find_spec("orjson") and not options.quick:
         env = {"DUTY": DUTIES[LAST], "JSON": "orjson"}
         every += [
-            orjson(least[LAST], LEAST, env),
-            orjson(whole, SWAPPED, {"SWAP": "json=orjson"}),
+            arm(LAST + ORJSON, env),
+            arm(WHOLE + ORJSON, {"SWAP": "json=orjson"}, SWAPPED),
         ]
     return every
-
-
-def orjson(arm, program, env):
-    """Return an arm that does the same with the encoder in Rust."""
-    name = arm.name + ORJSON
-    return Arm(name, arm.folder, HELLO, program, env, beside=True)
 
 
 COLUMNS = ["and also", "byte-\ncodes", "Python\ncalls", "C\ncalls"]
@@ -79,6 +80,8 @@ def sentences(result):
     known = {arm["name"]: arm for arm in result["arms"]}
     raw, least, whole = result["arms"][0], known[LAST], known[WHOLE]
     said = [floor(raw, whole), rest(least, whole), duties(result)]
+    if POSITION in known:
+        said.append(position(known[LEAST_POSITION], known[POSITION]))
     fast = [known[n] for n in (LAST + ORJSON, WHOLE + ORJSON) if n in known]
     if fast:
         ratios = [times(arm["ratio"]) for arm in fast]
@@ -116,6 +119,16 @@ def rest(least, whole):
     return said + (
         " are left for all other routes, methods, limits, errors, hooks,"
         " streams and the clock."
+    )
+
+
+def position(least, whole):
+    """Say the same of a position."""
+    more = cost(whole) - cost(least)
+    return (
+        "The least that decodes a position and lets the same handler check"
+        f" it takes {times(least['ratio'])}, {whole['name']}"
+        f" {times(whole['ratio'])}: {more:.1f} µs more."
     )
 
 

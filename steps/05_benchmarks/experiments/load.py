@@ -67,7 +67,7 @@ def sentences(result):
     """Return what waiting costs near capacity, and who does not see it."""
     servers = by_server(result["points"])
     said = [rise(servers), hidden(result["points"])]
-    if result["plan"]["loads"] != list(LOADS):
+    if tuple(result["plan"]["loads"]) != LOADS:
         loads = [f"{load:.0%}" for load in result["plan"]["loads"]]
         said.append(
             f"This quick run offered {joined(loads)} of capacity only, to"

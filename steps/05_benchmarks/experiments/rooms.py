@@ -9,9 +9,8 @@ from dataclasses import replace
 from workshop.bench import shapes
 from workshop.bench.arms import step_arms
 from workshop.bench.costs import cost_bars
-from workshop.bench.where import Looks
+from workshop.bench.where import Looks, only
 from workshop.bench.words import figure, joined, spread
-from workshop.errors import USAGE, WorkshopError
 
 QUESTION = __doc__.splitlines()[0]
 WORDS = "REQUEST"
@@ -33,7 +32,7 @@ REQUESTS = {
 def measure(study):
     """Look into both steps in turn, again and again."""
     launches, seconds = QUICK if study.quick else FULL
-    name = asked(*study.options.words)
+    name = only(study.options.words, [*REQUESTS])
     case, program, _ = REQUESTS[name]
     study.plan = {"launches": launches, "seconds": seconds, "request": name}
     arms = {
@@ -46,15 +45,6 @@ def measure(study):
     finally:
         for point in looks.points():
             study.add(**point)
-
-
-def asked(name="hello", *others):
-    """Return the name of the request that is looked at."""
-    if name not in REQUESTS or others:
-        raise WorkshopError(
-            f"rooms looks at one request: {joined([*REQUESTS])}.", USAGE
-        )
-    return name
 
 
 COLUMNS = ["room", "byte-\ncodes, 04", "05", "CPU µs\n04", "05"]

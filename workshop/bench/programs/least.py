@@ -1,6 +1,6 @@
 """Answer a hello with as little as Python can, one duty more each time.
 
-Knows: one route, one kind of answer, fields that came before.
+Knows: one route, one kind of answer, fields that came before; a position.
 Does not know: limits, errors, content. None of these is a server to use.
 
 `DUTY` says which is the last one that is done; `JSON=orjson` who encodes.
@@ -11,11 +11,14 @@ import contextlib
 import importlib
 import os
 import re
+import runpy
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import httptools
 
+from messages import decoder
 from pico import json_encoder
 from rendering import date_line
 from server import new_event_loop
@@ -27,7 +30,9 @@ ANSWER = (
     b"content-length: %d\r\n"
     b"%b%b"
 )
-LINE = re.compile(r'(GET) (/[!"$-~]*) HTTP/1\.1')
+NOTHING = b"HTTP/1.1 204 No Content\r\n%b"
+LINE = re.compile(r'(GET|POST) (/[!"$-~]*) HTTP/1\.1')
+POSITIONS = Path(__file__).parents[1] / "positions.py"
 
 
 def encoder():
@@ -111,10 +116,12 @@ async def hello(request, response, name):
 class Handled(Understood):
     """A handler answers: a coroutine that gets two objects."""
 
+    handler = staticmethod(hello)
+
     def answer(self, request):
         response = Response()
         try:
-            hello(request, response, **self.find(request)).send(None)
+            self.handler(request, response, **self.find(request)).send(None)
         except StopIteration:
             self.write(response.json)
 
@@ -142,9 +149,25 @@ class Served(Handled):
             self.arrival = self.loop.create_future()
             for request in self.requests:
                 response = Response()
-                await hello(request, response, **self.find(request))
+                await self.handler(request, response, **self.find(request))
                 self.write(response.json)
             self.requests.clear()
+
+
+class Kept(Served):
+    """A position is decoded; the handler that checks it is everybody's."""
+
+    routes = {("POST", "/drones/"): "name"}
+    handler = staticmethod(runpy.run_path(str(POSITIONS))["keep"])
+
+    def understand(self, data):
+        head, end, content = data.partition(b"\r\n\r\n")
+        request = super().understand(head + end)
+        request.json, _ = decoder.raw_decode(content.decode())
+        return request
+
+    def write(self, value):
+        self.transport.write(NOTHING % date_line(time.time() // 1))
 
 
 DUTIES = {
@@ -152,6 +175,7 @@ DUTIES = {
     "understood": Understood,
     "handled": Handled,
     "served": Served,
+    "kept": Kept,
 }
 least = DUTIES[os.environ.get("DUTY", "served")]
 app = SimpleNamespace(Protocol=lambda app: least())  # to be counted
