@@ -12,8 +12,9 @@ from http import HTTPStatus
 
 STATUS = {status.value: f"{status} {status.phrase}" for status in HTTPStatus}
 TEXT = "text/plain; charset=utf-8"
-# A token and a field value (RFC 9110, 5.6.2 and 5.5).
-FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+: [\t -~\x80-\xff]*")
+# A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
+# have, stands for the colon until they are checked.
+FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\0[\t -~\x80-\xff]*")
 # Only we write these fields, whatever a handler says.
 OWN_FIELDS = {"content-length", "transfer-encoding", "connection", "date"}
 
@@ -26,9 +27,9 @@ def render_head(request, response):
     lines = []
     for name, value in response.headers.items():
         if name not in OWN_FIELDS:
-            lines.append(f"{name}: {value}")
+            lines.append(f"{name}\0{value}")
     for cookie in response.cookies.values():
-        lines.append(f"set-cookie: {cookie.OutputString()}")
+        lines.append(f"set-cookie\0{cookie.OutputString()}")
     status = STATUS.get(response.status) or f"{response.status:d} "
     head = f"HTTP/1.1 {status}\r\n".encode() + field_lines(lines)
     return head + frame(request, response) + date_line(int(time.time()))
@@ -38,7 +39,7 @@ def field_lines(lines):
     """Return lines of a head; ValueError if one of them is no field."""
     if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
         raise ValueError(f"Of these fields one is none: {lines}.")
-    return "\r\n".join([*lines, ""]).encode("latin-1")
+    return "\r\n".join([*lines, ""]).replace("\0", ": ").encode("latin-1")
 
 
 def frame(request, response):

@@ -128,7 +128,7 @@ class Talk(Exchange):
         if subprotocol := event.get("subprotocol"):
             self.core.subprotocol = subprotocol
             lines.append(("sec-websocket-protocol", subprotocol))
-        field_lines([f"{name}: {value}" for name, value in lines])
+        field_lines([f"{name}\0{value}" for name, value in lines])
         for name, value in lines:
             if name.lower() not in own:
                 ours[name] = value
