@@ -28,8 +28,8 @@ from workshop.errors import ENVIRONMENT, FAIL, INTERRUPTED, PASS, WorkshopError
 from workshop.git import git
 from workshop.linter import every
 from workshop.screen import console, say, word
-from workshop.serving import GRACE, LISTENING, apart, undisturbed
-from workshop.steps import ROOT
+from workshop.serving import GRACE, apart, end, launched, undisturbed
+from workshop.steps import ROOT, all_steps
 from workshop.verbs import START
 
 ENOUGH = re.compile(rb"\d% done|http://127\.0\.0\.1|until Ctrl-C")
@@ -37,10 +37,8 @@ PATIENCE = 180.0  # seconds until an example must end, or say something
 # The learner of these examples has just begun: no promise is kept yet.
 RED = ("check", "dev check 02 --target work")
 BEGUN = (["begin"], ["goto", "03"], ["goto", "02"], ["begin", "02"])
-BROUGHT = {
-    "hello.http": "GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "typed.txt": "GET /hello/bench HTTP/1.1\nHost: localhost\n\n",
-}
+TYPED = "GET /hello/bench HTTP/1.1\nHost: localhost\n\n"
+BROUGHT = {"hello.http": TYPED.replace("\n", "\r\n"), "typed.txt": TYPED}
 AUTHOR = ("-c", "user.name=pico", "-c", "user.email=pico@localhost")
 SOMEWHERE = "http://127.0.0.1:8000"  # where an example expects a server
 
@@ -87,10 +85,9 @@ class Scene:
             return "a traceback"
         if left:
             return f"{len(left)} processes are left"
-        stopped = ENOUGH.search(text) and INTERRUPTED
-        if process.returncode in (PASS, stopped or PASS):
-            return ""
-        if process.returncode == FAIL and example in RED:
+        right = {FAIL if example in RED else PASS}
+        right |= {INTERRUPTED} if ENOUGH.search(text) else set()
+        if process.returncode in right:
             return ""
         lines = text.decode("utf-8", "replace").split("\n")
         last = [line.strip() for line in lines if line.strip()][-1:]
@@ -109,25 +106,16 @@ class Scene:
             words[words.index("--port") + 1] = "0"
         elif words[0] in ("serve", "docs"):
             words += ["--port", "0"]
-        if SOMEWHERE not in words:
-            yield words
-            return
-        with self.run(["serve", "05", "--port", "0"]) as server:
-            assert server.stdout
-            found = None
-            while found is None:
-                found = LISTENING.search(server.stdout.readline())
-            words[words.index(SOMEWHERE)] = found[1].decode()
-            yield words
-            server.send_signal(signal.SIGINT)
-            server.communicate()
+        with launched(all_steps()[-1].folder) as server:
+            yield [server.url if one == SOMEWHERE else one for one in words]
 
-    def run(self, words: list[str]) -> "subprocess.Popen[bytes]":
-        """Return a verb that has begun in the copy."""
+    @contextlib.contextmanager
+    def run(self, words: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
+        """Begin a verb in the copy, and end it if it has not ended."""
         env = {k: v for k, v in os.environ.items() if k != "WORKSHOP_WORK"}
         env |= {"BROWSER": "true", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
         with undisturbed(), (self.root / "hello.http").open("rb") as stdin:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "workshop", *words],
                 cwd=self.root,
                 env=env,
@@ -136,6 +124,11 @@ class Scene:
                 stderr=subprocess.STDOUT,
                 **apart(),
             )
+        with process:
+            try:
+                yield process
+            finally:
+                end(process, GRACE)
 
 
 def heard(
@@ -143,7 +136,7 @@ def heard(
 ) -> tuple[bytes, list[psutil.Process]]:
     """Return all that a verb writes, and what it had begun when stopped."""
     text, began = b"", []
-    timer = Timer(PATIENCE, process.kill)
+    timer = Timer(PATIENCE, end, [process])
     timer.start()
     assert process.stdout
     for line in process.stdout:
