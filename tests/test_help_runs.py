@@ -14,8 +14,9 @@ pytestmark = pytest.mark.skipif(
 )
 TOP = typer.main.get_command(app)
 # `dev check --examples` types all. Here it is the first one of each verb, but
-# for four that take longer than all others, and have tests of their own.
-LONG = {"dev check", "dev release", "docs", "memory"}
+# for some that take longer than all others, and have tests of their own.
+LONG = {"dev check", "dev release", "docs", "doctor", "ladder", "memory"}
+LONG |= {"wheelhouse"}  # It needs a network.
 VERBS = {" ".join(words) for words, _ in every(TOP)} - LONG
 FIRST = [
     next(e for e in examples(TOP) if e.startswith(v)) for v in sorted(VERBS)
