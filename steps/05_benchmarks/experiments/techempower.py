@@ -117,5 +117,5 @@ def belief(plan):
 
 def picture(result):
     """Draw what each work costs on each step."""
-    unit = f"CPU time per request; {LABEL}"
-    return cost_bars("The six works of TechEmpower", result["points"], unit)
+    title = "TechEmpower's works, CPU time"
+    return cost_bars(title, result["points"], LABEL)
