@@ -175,6 +175,31 @@ def test_words_come_with_the_change_that_they_announce(at, said):
     assert revert(new, [hunk]) == SPOKEN
 
 
+def test_words_in_two_places_come_with_the_change():
+    new = [*SPOKEN]
+    new[1], new[4] = "    '''Count up.'''", "    # In order."
+    new[8] = "    fifth = 6"
+
+    (hunk,) = compare_lines("x.py", SPOKEN, new).hunks
+
+    assert (hunk.added, hunk.removed) == (3, 3)
+
+
+LINE = "def f(): 'doc'; {}".format
+TEXT = [f"text = {chr(39) * 3}", "# no comment", chr(39) * 3]
+
+
+@pytest.mark.parametrize(
+    ("at", "old", "said"),
+    [(1, TEXT, "# none"), (0, [LINE("a()")], LINE("b()"))],
+)
+def test_what_looks_like_words_is_code(at, old, said):
+    old = [*old, *["pass"] * 4]
+    new = [*old[:at], said, *old[at + 1 : -1], "raise"]
+
+    assert len(compare_lines("x.py", old, new).hunks) == 2
+
+
 def test_words_that_announce_nothing_near_are_a_hunk():
     new = [*SPOKEN]
     new[1], new[-1] = "    '''Count up.'''", "    sixth = 7"

@@ -575,7 +575,7 @@ def test_no_name_and_no_value_of_a_field_splits_an_answer(number):
 
     @example("x-a", EVIL)
     @example(EVIL, "x")
-    @example("x: ", "")  # A name that has a colon, and a value that begins so
+    @example("x: ", "")  # A field name with a colon
     @given(TEXT, TEXT)
     @BOUNDED
     def check(name, value):

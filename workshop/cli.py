@@ -218,6 +218,10 @@ def check(
     if examples:
         from workshop.examples import report
 
+        if step or target:
+            raise WorkshopError(
+                "All examples are run: give --examples alone.", USAGE
+            )
         return report(typer.main.get_command(app))
     through, chosen = checking.asked(step, target)
     judged = chosen.name if chosen else "the steps"

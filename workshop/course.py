@@ -27,7 +27,8 @@ What shows that a hunk is needed, if it is left out of the solution:
     time       by: "realistic.16 pipelined", a committed result and what was
                asked; bytecodes are blind for it
 
-No hunk is words alone: what a docstring or a comment announces comes with it.
+What a docstring or a comment announces within some lines comes with it, and
+so no hunk of the course is words alone.
 
 Hunks are applied task by task. Each hunk belongs to one task; a step that is
 one hunk has it in all of its tasks. A task's promise is red before, and in

@@ -33,7 +33,7 @@ ORDER = (
 )
 CONTEXT = 3  # unchanged lines around a hunk, as in any patch
 NEAR = 2  # changes so few lines apart are read as one
-ANNOUNCED = 6  # and so are words with what they announce, as in a patch
+ANNOUNCED = 2 * CONTEXT  # and so are words with what they announce
 CACHES = ("__pycache__", ".")  # what a folder collects when it runs
 
 
@@ -309,6 +309,7 @@ def announced(
             silent[0].issuperset(range(one.a, one.b))
             and silent[1].issuperset(range(one.c, one.d))
             for one in group
+            if not one.equal
         ):
             yield held
             held = []
@@ -318,20 +319,28 @@ def announced(
 
 @functools.lru_cache(maxsize=64)
 def only_words(source: str) -> frozenset[int]:
-    """Return the lines, from 0, where nothing is but words for people."""
-    lines = enumerate(source.split("\n"))
-    found = {at for at, line in lines if line.strip()[:1] in ("", "#")}
+    """Return the lines, from 0, of nothing but a comment or a docstring."""
+    lines = source.split("\n")
+    found = {at for at, line in enumerate(lines) if line.strip()[:1] in " #"}
     try:
         tree = ast.parse(source)
     except SyntaxError:  # A learner's file, half done.
         return frozenset()
+    for node in ast.walk(tree):  # A string may have blank lines, and a #.
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.difference_update(span_of(node))
     for node in ast.walk(tree):
         kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
         if isinstance(node, (*kinds, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node):
-                said = node.body[0]
-                found.update(range(said.lineno - 1, said.end_lineno or 0))
+            first = getattr(node, "lineno", 0)  # a module has none
+            if ast.get_docstring(node) and node.body[0].lineno > first:
+                found.update(span_of(node.body[0]))
     return frozenset(found)
+
+
+def span_of(node: ast.expr | ast.stmt) -> range:
+    """Return the lines of a node, from 0."""
+    return range(node.lineno - 1, node.end_lineno or node.lineno)
 
 
 def spelled(

@@ -95,7 +95,7 @@ class Proofs:
         if note is None or self.play.over:
             return Text("check  of a hunk: after the first one")
         if not note.by:
-            return Text("check  none: the talk does not show this one")
+            return Text("check  none: steps.toml has no note for this hunk")
         if note.shows == "time":
             return Text(f"check  it was measured: {note.by}")
         errand = self.errands.get("check")

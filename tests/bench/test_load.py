@@ -295,7 +295,7 @@ def test_a_case_says_how_many_ask(tmp_path, tiny):
     with server(tiny(tmp_path)) as running, Builtin(2, 8) as generator:
         asked = [
             generator.open(running.host, running.port, case).answers
-            for case in (CASE, replace(CASE, crowd=12), CASE)
+            for case in (CASE, replace(CASE, connections=12), CASE)
         ]
 
     assert asked == [8, 12, 8]
@@ -342,12 +342,12 @@ def test_wrk_asks_what_the_case_says(tmp_path, tiny):
 def test_wrk_asks_from_as_many_connections_as_the_case_says(tmp_path, tiny):
     asked = []
     with server(tiny(tmp_path)) as running, Wrk(connections=8) as generator:
-        for case in (replace(CASE, crowd=12), CASE):
+        for case in (replace(CASE, connections=12), CASE):
             first = generator.open(running.host, running.port, case)
             generator.run(0.1)
             asked.append((first.answers, generator.asking))
 
-    assert asked == [(12, 12), (8, 8)]
+    assert asked == [(8, 12), (8, 8)]
 
 
 @needs_wrk

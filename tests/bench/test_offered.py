@@ -311,7 +311,7 @@ def test_it_runs_from_end_to_end(conducted, monkeypatch, tmp_path):
         assert len(raw) == one["answers"] >= 1
         assert one["rate"] == pytest.approx(point["load"] * one["capacity"])
     assert result["plan"]["load"] == "builtin, open loop"
-    assert "2 connections; 1 rounds of 2 loads, 0.05 s each." in text
+    assert "2 connections; 1 rounds of 2 loads, 0.05 s each, after a" in text
     assert "tiny, 10%" in text
     ElementTree.fromstring((tmp_path / "svg").read_text("utf-8"))
 

@@ -39,15 +39,15 @@ def test_each_request_is_asked_of_each_step_that_can_answer():
     assert [arm.name for arm in arms] == [
         "01 raw protocol, hello",
         "03 parsing, hello",
-        "01 raw protocol, of 1,000 clients",
-        "03 parsing, of 1,000 clients",
+        "01 raw protocol, 1,000 connections",
+        "03 parsing, 1,000 connections",
         "01 raw protocol, browser",
         "03 parsing, browser",
         "03 parsing, position",
         "03 parsing, 16 pipelined",
         "03 parsing, cut in 3",
     ]
-    assert (arms[0].case.crowd, arms[2].case.crowd) == (0, 1_000)
+    assert (arms[0].case.connections, arms[2].case.connections) == (0, 1_000)
     assert len(arms[4].case.request.splitlines()) == 22
     assert arms[7].case.segments == [arms[7].case.request * 16]
     assert b"".join(arms[8].case.segments) == arms[0].case.request
@@ -62,7 +62,7 @@ def test_wrk_is_not_asked_to_cut_and_a_quick_run_leaves_out_a_step():
     shapes = {arm.case.name for arm in REALISTIC.arms(Options(load="wrk"))}
 
     assert steps == {True: {"01", "05"}, False: {"01", "04", "05"}}
-    asked = {"hello", "of 1,000 clients", "browser", "position", PIPELINED}
+    asked = {"hello", "1,000 connections", "browser", "position", PIPELINED}
     assert shapes == asked
 
 
@@ -107,11 +107,11 @@ def test_ranks_that_change_are_told():
     assert "02 0.67 times" in REALISTIC.sentences(other)[1]
 
 
-def test_what_a_crowd_costs_is_told():
-    result = told(**{"hello": [1, 2], "of 1,000 clients": [2, 3]})
+def test_what_many_connections_cost_is_told():
+    result = told(**{"hello": [1, 2], "1,000 connections": [2, 3]})
 
     assert REALISTIC.sentences(result)[1] == (
-        "A hello of 1,000 clients costs 01 2.00 times and 02 1.50 times."
+        "With 1,000 connections a hello costs 01 2.00 times and 02 1.50 times."
     )
 
 

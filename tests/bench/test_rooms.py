@@ -24,7 +24,7 @@ ROOMS = find("rooms")
 def told():
     """Return a result in which parsing took 4 µs, and now takes 1."""
     return {
-        "plan": {"request": "hello"},
+        "plan": {"shape": "hello"},
         "points": [
             {"name": "parsing", "steps": {"04": cost(4.0), "05": cost(1.0)}},
             {"name": "flow", "steps": {"04": cost(2.0), "05": cost(1.5)}},
@@ -90,20 +90,20 @@ def test_a_run_shows_and_keeps_each_room(conducted):
     [
         ("browser", "a browser's hello takes"),
         ("position", "a position takes"),
-        ("pipelined", "16 pipelined texts take"),
+        ("pipelined", "a batch of 16 texts takes"),
     ],
 )
 def test_a_run_looks_at_the_request_that_is_named(conducted, name, said):
     status, result, text = conducted(name)
 
-    assert (status, result["plan"]["request"]) == (0, name)
+    assert (status, result["plan"]["shape"]) == (0, name)
     assert said in " ".join(text.split())
 
 
 @pytest.mark.parametrize("words", [["hell"], ["hello", "position"]])
 def test_a_request_that_nobody_knows_is_refused(conducted, words):
     with pytest.raises(
-        WorkshopError, match="choose hello, browser, po"
+        WorkshopError, match="Choose one: hello, browser, po"
     ) as error:
         conducted(*words)
     assert error.value.status == USAGE
@@ -111,7 +111,7 @@ def test_a_request_that_nobody_knows_is_refused(conducted, words):
 
 def test_a_wrong_answer_makes_the_run_invalid(conducted, monkeypatch):
     wrong = replace(HELLO, content=b'{"message":"Hello nobody"}')
-    monkeypatch.setitem(ROOMS.REQUESTS, "hello", (wrong, None, "it takes"))
+    monkeypatch.setitem(ROOMS.SHAPES, "hello", (wrong, None, "it"))
     status, result, text = conducted()
 
     assert (status, result["valid"], result["sentences"]) == (1, False, [])

@@ -38,7 +38,7 @@ class Case:
     content: bytes = b""
     cuts: tuple[int, ...] = ()  # where the request is cut into segments
     pipelined: int = 1  # how many requests are sent at once
-    crowd: int = 0  # how many connections ask; 0: as many as for any other
+    connections: int = 0  # how many ask; 0: as many as the plan says
 
     @property
     def segments(self) -> list[bytes]:

@@ -358,7 +358,7 @@ class Builtin:
 
     def open(self, host: str, port: int, case: Case) -> Run:
         """Open connections and verify the first answer on each."""
-        every = case.crowd or self.connections
+        every = case.connections or self.connections
         each = max(1, every // len(self.processes))
         data = to_data(case)
         return self.order(

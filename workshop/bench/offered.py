@@ -97,7 +97,8 @@ def introduce(study: Study, plan: Plan) -> None:
     study.say(
         f"Load: builtin, open loop, {plan.connections} connections;"
         f" {plan.rounds} rounds of {len(plan.loads)} loads,"
-        f" {plan.seconds:g} s each."
+        f" {plan.seconds:g} s each, after a closed loop of"
+        f" {plan.capacity_seconds:g} s."
     )
 
 

@@ -66,4 +66,4 @@ PIPELINED = Case(
     pipelined=16,
 )
 CUT = Case("cut in 3", GET, 200, HELLO_FIELDS, HELLO_CONTENT, CUTS)
-CROWD = replace(HELLO, name="of 1,000 clients", crowd=1_000)
+MANY = replace(HELLO, name="1,000 connections", connections=1_000)

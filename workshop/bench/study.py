@@ -36,7 +36,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from workshop import screen
 from workshop.bench import machine, results
 from workshop.bench.servers import pinned
-from workshop.errors import FAIL, INTERRUPTED, PASS
+from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 
 QUIET = 0.5  # more load than this, before we began, is worth a word
 SOON = 2.0  # seconds between two lines of progress, where there is no terminal
@@ -237,6 +237,16 @@ class Study:
         self.console.print(
             sentence, style=style or None, markup=False, highlight=False
         )
+
+
+def chosen(words: Sequence[str], known: Sequence[str]) -> str:
+    """Return the one word that was given, or else the first that is known."""
+    word, *others = words or known[:1]
+    if word not in known or others:
+        raise WorkshopError(
+            f"Choose one: {', '.join(known[:-1])} or {known[-1]}.", USAGE
+        )
+    return word
 
 
 def new_console() -> Console:

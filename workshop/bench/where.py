@@ -34,7 +34,7 @@ from workshop.bench.counts import (
 )
 from workshop.bench.measure import reason
 from workshop.bench.ratios import interval
-from workshop.errors import ENVIRONMENT, USAGE, WorkshopError
+from workshop.errors import ENVIRONMENT, WorkshopError
 from workshop.mistakes import explained
 from workshop.steps import ROOT
 
@@ -96,18 +96,6 @@ def main() -> None:
     }
     print()  # The last line is ours, whatever the step has printed.
     print(json.dumps(report))
-
-
-def only(words: Sequence[str], known: Sequence[str]) -> str:
-    """Return the request that was named, or the first; one at a time."""
-    name, *others = words or known[:1]
-    if name not in known or others:
-        raise WorkshopError(
-            f"One request is looked at: choose {', '.join(known[:-1])} or"
-            f" {known[-1]}.",
-            USAGE,
-        )
-    return name
 
 
 def needs_ticks() -> None:

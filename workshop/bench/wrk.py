@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -102,8 +103,9 @@ class Wrk:
         request = quoted(case.request * case.pipelined)
         script = SCRIPT.replace("REQUEST", request)
         self.script.write_text(script, encoding="ascii")
-        self.asking = case.crowd or self.connections
-        run = self.builtin.open(host, port, case)
+        self.asking = case.connections or self.connections
+        few = replace(case, connections=0)  # The others are for wrk.
+        run = self.builtin.open(host, port, few)
         self.length = run.length
         self.pipelined = case.pipelined
         return run

@@ -40,8 +40,8 @@ def arms(options):
     def arm(name, env, program=LEAST, case=HELLO, beside=True):
         return Arm(name, whole.folder, case, program, env, beside)
 
-    duties = [arm(n, {"DUTY": d}, beside=False) for n, d in DUTIES.items()]
-    every = [raw, *duties, whole]
+    rungs = [arm(n, {"DUTY": d}, beside=False) for n, d in DUTIES.items()]
+    every = [raw, *rungs, whole]
     if not options.quick:
         every += [
             arm(LEAST_POSITION, {"DUTY": "kept"}, case=shapes.POST),
@@ -126,9 +126,9 @@ def position(least, whole):
     """Say the same of a position."""
     more = cost(whole) - cost(least)
     return (
-        "The least that decodes a position and lets the same handler check"
-        f" it takes {times(least['ratio'])}, {whole['name']}"
-        f" {times(whole['ratio'])}: {more:.1f} µs more."
+        "For a position, to decode it and to let the same handler check it"
+        f" takes {times(least['ratio'])} the time of a bare answer, and step"
+        f" 05 {times(whole['ratio'])}: {more:.1f} µs more."
     )
 
 

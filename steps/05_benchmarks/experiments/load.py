@@ -27,6 +27,7 @@ HELLO = Case(
 
 def measure(study):
     """Offer each server shares of its own capacity, in the same rhythm."""
+    # Step 01 is faster than our generator on two cores.
     some = ["04", "05"] if study.quick else ["02", "04", "05"]
     servers = step_arms(study.options.words or some, HELLO)
     offered.measure(study, servers, QUICK if study.quick else FULL)

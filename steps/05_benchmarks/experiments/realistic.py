@@ -18,7 +18,7 @@ WIRE = False
 LOAD = "builtin"
 
 PAGE, PIPELINED, CUT = "browser", "16 pipelined", "cut in 3"
-CROWD = shapes.CROWD.name
+MANY = shapes.MANY.name
 # What a step answers with, if not with its own app.
 PROGRAMS = {"position": shapes.POSITIONS, PIPELINED: shapes.PLAINTEXT}
 # The steps below read no content, and take each segment for a request.
@@ -28,7 +28,7 @@ FROM = dict.fromkeys(["position", PIPELINED, CUT], "03")
 def arms(options):
     """Return each step with each request that it can answer."""
     some = ["01", "05"] if options.quick else ["01", "04", "05"]
-    asked = [shapes.HELLO, shapes.CROWD, shapes.PAGE]
+    asked = [shapes.HELLO, shapes.MANY, shapes.PAGE]
     asked += [shapes.POST, shapes.PIPELINED]
     if options.load != "wrk":
         asked.append(shapes.CUT)
@@ -79,8 +79,8 @@ def sentences(result):
     said = [ranks(costs)]
     if PAGE in costs:
         said.append(f"A browser's hello costs {dearer(costs, PAGE)}.")
-    if CROWD in costs:
-        said.append(f"A hello {CROWD} costs {dearer(costs, CROWD)}.")
+    if MANY in costs:
+        said.append(f"With {MANY} a hello costs {dearer(costs, MANY)}.")
     if PIPELINED in costs:
         texts = [f"{s} {c:.1f} µs" for s, c in costs[PIPELINED].items()]
         said.append(f"One of 16 pipelined texts costs {joined(texts)}.")

@@ -9,32 +9,29 @@ from dataclasses import replace
 from workshop.bench import shapes
 from workshop.bench.arms import step_arms
 from workshop.bench.costs import cost_bars
-from workshop.bench.where import Looks, only
+from workshop.bench.study import chosen
+from workshop.bench.where import Looks
 from workshop.bench.words import figure, joined, spread
 
 QUESTION = __doc__.splitlines()[0]
-WORDS = "REQUEST"
+WORDS = "SHAPE"
 QUICK, FULL = (3, 0.5), (12, 2.0)  # launches, seconds of each
 STEPS = ["04", "05"]
-# The request; who answers it, if not the app of the step; what is said.
-REQUESTS = {
-    "hello": (shapes.HELLO, None, "a hello takes"),
-    "browser": (shapes.PAGE, None, "a browser's hello takes"),
-    "position": (shapes.POST, shapes.POSITIONS, "a position takes"),
-    "pipelined": (
-        shapes.PIPELINED,
-        shapes.PLAINTEXT,
-        "16 pipelined texts take",
-    ),
+# What is asked; who answers it, if not the app of the step; its name.
+SHAPES = {
+    "hello": (shapes.HELLO, None, "a hello"),
+    "browser": (shapes.PAGE, None, "a browser's hello"),
+    "position": (shapes.POST, shapes.POSITIONS, "a position"),
+    "pipelined": (shapes.PIPELINED, shapes.PLAINTEXT, "a batch of 16 texts"),
 }
 
 
 def measure(study):
     """Look into both steps in turn, again and again."""
     launches, seconds = QUICK if study.quick else FULL
-    name = only(study.options.words, [*REQUESTS])
-    case, program, _ = REQUESTS[name]
-    study.plan = {"launches": launches, "seconds": seconds, "request": name}
+    shape = chosen(study.options.words, [*SHAPES])
+    case, program, _ = SHAPES[shape]
+    study.plan = {"launches": launches, "seconds": seconds, "shape": shape}
     arms = {
         number: replace(arm, program=program)
         for number, arm in zip(STEPS, step_arms(STEPS, case), strict=True)
@@ -61,7 +58,7 @@ def row(point):
 
 
 def sentences(result):
-    """Return what a hello takes, where, and where step 05 has saved."""
+    """Return what the request takes, where, and where step 05 has saved."""
     rooms = {point["name"]: point["steps"] for point in result["points"]}
     old, new = (costs(rooms, number) for number in STEPS)
     if not (old and new):
@@ -69,10 +66,10 @@ def sentences(result):
     dearest = [f"{name} {took:.1f} µs" for name, took in [*new.items()][:3]]
     saved = {name: took - new.get(name, 0) for name, took in old.items()}
     most = max(saved, key=saved.get)
-    *_, takes = REQUESTS[result["plan"]["request"]]
+    *_, request = SHAPES[result["plan"]["shape"]]
     return [
         (
-            f"In process, without a loop, a read and a write, {takes}"
+            f"In process, without a loop, a read and a write, {request} takes"
             f" {sum(old.values()):.1f} µs on step 04 and"
             f" {sum(new.values()):.1f} µs on step 05."
         ),
@@ -98,7 +95,7 @@ def picture(result):
         for point in result["points"]
         if point["steps"].get("05")
     ]
-    request = result["plan"]["request"]
+    *_, request = SHAPES[result["plan"]["shape"]]
     unit = f"CPU time of {request}, in process, with its interval"
     return cost_bars("The rooms of step 05", rows, unit, note, lambda _: "bar")
 

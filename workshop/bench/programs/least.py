@@ -1,9 +1,10 @@
-"""Answer a hello with as little as Python can, one duty more each time.
+"""Answer a hello, or a position, with as little as Python can.
 
-Knows: one route, one kind of answer, fields that came before; a position.
-Does not know: limits, errors, content. None of these is a server to use.
+Knows: one route, one kind of answer, fields that came before.
+Does not know: limits, errors, where content ends. No server to use.
 
-`DUTY` says which is the last one that is done; `JSON=orjson` who encodes.
+`DUTY` says which is the last one that is done, of a hello one duty more each
+time; "kept" is a position, in one segment. `JSON=orjson` says who encodes.
 """
 
 import asyncio
