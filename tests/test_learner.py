@@ -823,6 +823,17 @@ def test_verb_before_begin_says_to_begin(say, mine, words):
     assert not mine.exists()
 
 
+def test_who_lost_the_folder_is_told_of_the_last_copy(say, mine):
+    say("begin", "02")
+    say("reset")
+    shutil.rmtree(mine)
+
+    status, _, err = say("status")
+    assert status == USAGE
+    assert "`python3 start.py undo` brings the last copy back." in err
+    assert (say("undo")[0], (mine / "pico.py").is_file()) == (PASS, True)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -110,9 +110,10 @@ def progress() -> Progress:
     path = folder() / STATE
     usable()
     if not path.is_file():
+        copy = f", `{START} undo` brings the last copy back" * bool(saved())
         raise WorkshopError(
             f"There is no {folder().name}/ that was begun: `{START} begin`"
-            " makes it."
+            f" makes it{copy}."
         )
     try:
         with told():
