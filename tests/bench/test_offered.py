@@ -203,12 +203,24 @@ def test_the_sentences_say_how_p99_rises_and_what_a_closed_loop_hides():
     rise, hidden = LOAD.sentences(result_of(rising()))
 
     assert (
-        "04: 0.25 ms at 10% of its 40,000 requests a second, 2.50 ms at 95%"
-        in rise
-    )
-    assert "; 05: 0.25 ms" in rise
+        "04: 0.25 ms (0.25 to 0.25) at 10% of its 40,000 requests a second,"
+        " 2.50 ms (2.50 to 2.50) at 95%; 05: 0.25 ms"
+    ) in rise
+    assert "no rise" not in rise
     assert "with 04, 105% of capacity, its p99 would be 2.00 ms" in hidden
     assert "had waited 50.00 ms" in hidden
+
+
+def test_a_rise_within_the_spread_of_the_rounds_is_called_none():
+    points = [
+        sample(load, round=number, response=times(0.1, 0.2, p99))
+        for load, found in ((0.1, (0.2, 3.0)), (0.9, (2.0, 4.0)))
+        for number, p99 in enumerate(found)
+    ]
+    (rise, *_) = LOAD.sentences(result_of(points, LOAD.LOADS))
+
+    assert "1.60 ms (0.20 to 3.00) at 10%" in rise
+    assert rise.endswith("at 90%, which is no rise that this run could see.")
 
 
 def test_a_quick_run_says_what_it_left_out():

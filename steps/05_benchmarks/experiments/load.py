@@ -84,15 +84,24 @@ def rise(servers):
         known = [p for p in points if p["load"] < 1 and p99(p, "response")]
         if len(known) > 1:
             low, high = known[0], known[-1]
+            before, after = (p["response"]["p99"] for p in (low, high))
+            unseen = after["low"] <= before["high"]
             found.append(
-                f"{name}: {p99(low, 'response'):.2f} ms at"
-                f" {low['load']:.0%} of its {figure(low['capacity'])}"
-                f" requests a second, {p99(high, 'response'):.2f} ms at"
-                f" {high['load']:.0%}"
+                f"{name}: {span(before)} at {low['load']:.0%} of its"
+                f" {figure(low['capacity'])} requests a second,"
+                f" {span(after)} at {high['load']:.0%}"
+                + ", which is no rise that this run could see"
+                * unseen
             )
     if not found:
         return ""
     return f"99 of 100 answers came within: {'; '.join(found)}."
+
+
+def span(found):
+    """Return a median, with the least and the greatest of all rounds."""
+    middle, low, high = (found[key] for key in ("median", "low", "high"))
+    return f"{middle:.2f} ms ({low:.2f} to {high:.2f})"
 
 
 def hidden(points):
