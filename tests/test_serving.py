@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from workshop.errors import ENVIRONMENT, FAIL, USAGE, WorkshopError
+from workshop.merge import merge
 from workshop.mistakes import explained, shown
 from workshop.serving import Target, launched, target
 from workshop.steps import ROOT, all_steps, find
@@ -242,6 +243,17 @@ def test_program_that_never_listens_is_ended(program):
         pass
 
     assert psutil.Process().children() == before
+
+
+def test_file_with_a_conflict_says_what_to_do_with_its_marks(tmp_path):
+    merged = merge(["a"], ["b"], ["c"]).lines
+    (tmp_path / "pico.py").write_text("\n".join(merged), "utf-8")
+
+    with pytest.raises(WorkshopError) as error, launched(tmp_path):
+        pass
+
+    assert "pico.py, line 1: SyntaxError" in str(error.value)
+    assert "of the conflict, and delete its marks." in str(error.value)
 
 
 def test_only_packages_that_we_know_are_advised(tmp_path):

@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
+from workshop.merge import MINE
 from workshop.steps import ROOT
 
 PLACE = re.compile(r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+)', re.M)
@@ -57,8 +58,10 @@ def explained(
     if places:
         path, line = places[-1]
         where = f"{shown(path)}, line {line}"
-    sentence = f"{where}: {last.rstrip('.')}. Correct it, then try again."
-    return WorkshopError(sentence, FAIL)
+    advice = "Correct it, then try again."
+    if MINE in text:
+        advice = "Choose what you want of the conflict, and delete its marks."
+    return WorkshopError(f"{where}: {last.rstrip('.')}. {advice}", FAIL)
 
 
 def of_exception(error: BaseException, program: Path) -> WorkshopError:
