@@ -33,7 +33,7 @@ from workshop.serving import GRACE, apart, end, launched, undisturbed
 from workshop.steps import ROOT, all_steps
 from workshop.verbs import START
 
-ENOUGH = re.compile(rb"\d% done|http://127\.0\.0\.1|until Ctrl-C")
+ENOUGH = re.compile(rb"\d% done| on http://127\.0\.0\.1:|, until Ctrl-C\.")
 PATIENCE = 180.0  # seconds until an example must end
 LOOK = 0.05  # seconds from one look at it to the next
 # The learner of these examples has just begun: no promise is kept yet.
