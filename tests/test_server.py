@@ -748,6 +748,25 @@ def test_more_connections_than_descriptors_have_to_wait(
 
 
 @on_posix
+@on_each_loop
+async def test_who_is_on_the_way_in_is_counted_once(step, caplog):
+    async with hello_app(step).serve(port=0) as server:
+        server.max_connections = 9
+        here = "127.0.0.1", server.port
+        # The backlog takes them all before the loop turns.
+        crowd = [socket.create_connection(here, PATIENCE) for _ in range(8)]
+        await until(lambda: len(server.app.connections) == 8)
+        told_of_eight = caplog.messages
+        crowd.append(socket.create_connection(here, PATIENCE))
+        await until(lambda: len(server.app.connections) == 9)
+        for one in crowd:
+            one.close()
+
+    assert told_of_eight == []
+    assert caplog.messages == ["9 connections are open: more must wait."]
+
+
+@on_posix
 @EACH_LOOP
 def test_server_that_ran_out_of_descriptors_recovers(step, program, loop):
     with (

@@ -41,7 +41,7 @@ class Server:
             ssl.load_cert_chain(*files)
         self.ssl = ssl
         self.worker = INHERITED in os.environ
-        self.socket, self.listener, self.entering = None, None, set()
+        self.socket, self.listener, self.entering = None, None, {}
         self.max_connections = descriptors()
 
     async def __aenter__(self):
@@ -61,7 +61,7 @@ class Server:
         self.unlisten()
         self.release()
         if self.entering:
-            await asyncio.wait(self.entering, timeout=self.interval)
+            await asyncio.wait(self.entering.values(), timeout=self.interval)
         # Who has just connected has asked nothing yet: wait for it a little.
         await self.stop_connections(self.interval)
         pending = await self.stop_connections(self.grace)
@@ -76,9 +76,7 @@ class Server:
         for connection in set(self.app.connections):
             connection.stop()
         tasks = [connection.task for connection in self.app.connections]
-        return (
-            (await asyncio.wait(tasks, timeout=patience))[1] if tasks else ()
-        )
+        return tasks and (await asyncio.wait(tasks, timeout=patience))[1]
 
     def bind(self):
         """Return the listening socket; a worker has inherited it."""
@@ -117,7 +115,6 @@ class Server:
 
     def accept(self):
         """Let one in; if nobody fits in behind, the others wait."""
-        number = len(self.app.connections) + len(self.entering) + 1
         try:
             client, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -126,19 +123,25 @@ class Server:
             logger.error("Nobody else can connect for now: %s", error)
             self.unlisten()
             return
-        task = asyncio.create_task(self.enter(client))
-        self.entering.add(task)
-        task.add_done_callback(self.entering.discard)
-        if number >= self.max_connections:
+        protocol = self.protocol()
+        task = asyncio.create_task(self.enter(protocol, client))
+        self.entering[protocol] = task
+        if (number := self.number()) >= self.max_connections:
             logger.error("%d connections are open: more must wait.", number)
             self.unlisten()
 
-    async def enter(self, client):
-        """Make a connection of a client, if it agrees on TLS."""
+    async def enter(self, protocol, client):
+        """Connect a protocol to its client, if that agrees on TLS."""
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().connect_accepted_socket(
-                self.protocol, client, ssl=self.ssl
+                lambda: protocol, client, ssl=self.ssl
             )
+        del self.entering[protocol]
+
+    def number(self):
+        """Return how many are connected, or on their way in."""
+        entering = set(self.entering) - self.app.connections
+        return len(self.app.connections) + len(entering)
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
@@ -148,10 +151,9 @@ class Server:
                 signal.raise_signal(signal.SIGTERM)  # nobody looks after us
             for connection in set(self.app.connections):
                 connection.expire(asyncio.get_running_loop().time())
-            number = len(self.app.connections) + len(self.entering)
-            if not self.listening and self.socket.fileno() >= 0:
-                if number < self.max_connections:
-                    await self.listen()
+            room = self.max_connections - self.number()
+            if room > 0 and not self.listening and self.socket.fileno() >= 0:
+                await self.listen()
 
     def run(self, workers=1, reload=False):
         """Serve until Ctrl-C or SIGTERM; a second one does not wait."""
