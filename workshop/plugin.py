@@ -610,6 +610,8 @@ def last_words(running: Running, seen: Seen, folder: Path) -> str:
     """Return the log of a server; note how it ended, or where it hangs."""
     seen.program = shown(CONTRACT)
     if seen.end == "silent":
+        if serving.has_pico(folder):  # else its own program has run
+            tracebacks.let_collect(running.process, running.errors)
         tracebacks.let_tell(running.process)
         seen.stuck = tracebacks.stuck(running.log(), folder)
     elif not seen.received:

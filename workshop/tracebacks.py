@@ -8,17 +8,20 @@ import contextlib
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from workshop.mistakes import PLACE, shown
 
 HEADER = "Traceback (most recent call last):"
+STACK = "Fatal Python error:"  # then comes what faulthandler writes
 ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
 # What the tests raise themselves, to see what becomes of it.
 ON_PURPOSE = {"RuntimeError", "HttpError", "messages.HttpError"}
 AWAITED = re.compile(r"coroutine '([\w.<>]+)' was never awaited")
 PATIENCE = 2.0  # seconds for a process to write its stack
+COLLECTED = b"(collected)\n"  # what the contract application says then
 
 
 def blamed(text: str, folder: Path) -> tuple[str, str]:
@@ -27,7 +30,8 @@ def blamed(text: str, folder: Path) -> tuple[str, str]:
     An exception that was raised on purpose, by a test, is nobody's fault.
     Both are empty if there is none.
     """
-    for part in reversed(text.split(HEADER)[1:]):
+    for behind in reversed(text.split(HEADER)[1:]):
+        part = behind.partition(STACK)[0]
         frames = list(PLACE.finditer(part))
         error = raised(part[frames[-1].end() :] if frames else part)
         if not frames or not error:
@@ -84,6 +88,22 @@ def stuck(text: str, folder: Path) -> str:
             if {"asyncio", "uvloop"} & set(Path(frame["path"]).parts):
                 break
     return ""
+
+
+def let_collect(process: "subprocess.Popen[Any]", log: Path) -> None:
+    """Let the contract application tell which tasks failed unseen.
+
+    A task whose exception nobody asks for tells it when it is collected.
+    Windows has no signal for it.
+    """
+    if sys.platform == "win32" or process.poll() is not None:
+        return
+    import signal
+
+    process.send_signal(signal.SIGUSR1)
+    until = time.monotonic() + PATIENCE / 4
+    while COLLECTED not in log.read_bytes() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def let_tell(process: "subprocess.Popen[Any]") -> None:
