@@ -266,7 +266,6 @@ async def flooded(request, response, key):
     response.body = "waits" if before <= TOO_MUCH else "does not wait"
 
 
-
 def collect(signum, frame):
     """Let tasks that failed, and that nobody awaits, say so."""
     gc.collect()
