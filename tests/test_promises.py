@@ -14,7 +14,7 @@ from workshop import steps as steps_module
 from workshop.errors import WorkshopError
 from workshop.plugin import SERVERS, Left, guard
 from workshop.serving import launched, main_file
-from workshop.steps import Rooms, all_steps, entered, find, load
+from workshop.steps import Modules, Rooms, all_steps, entered, find, load
 
 pytest_plugins = ["pytester"]
 
@@ -473,7 +473,8 @@ def test_guard_refuses_code_from_elsewhere(tmp_path):
     with entered(find("01").folder):
         import pico
 
-        rooms = Rooms(find("02").folder, {"pico": pico})
+        rooms = Rooms(find("02").folder, Modules(tmp_path, []))
+        rooms.modules.loaded["pico"] = pico
 
         with pytest.raises(Left, match="pico comes from"):
             guard(rooms)

@@ -131,14 +131,13 @@ async def stream(request, response):
 '''
 
 
+IMPORTED = ["messages", "pico", "extensions.cors", "extensions.named_url"]
+
+
 @pytest.fixture
 def app(step):
     """Return the application, its rooms those of the step."""
-    rooms = {
-        "messages": step.messages,
-        "pico": step.modules["pico"],
-        **step.modules,
-    }
+    rooms = {name: step.modules[name] for name in IMPORTED}
     space = {}
     # Its imports are answered from the rooms that are loaded already.
     with pytest.MonkeyPatch.context() as patch:

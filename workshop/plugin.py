@@ -54,7 +54,7 @@ from workshop.exchange import Answer, Exchange, Wire
 from workshop.mistakes import of_exception, shown
 from workshop.outcomes import LONG, NOTES, JsonLines, Seen, why
 from workshop.serving import Running, Target, launched, main_file, number_of
-from workshop.steps import Rooms, Step, all_steps, find, load
+from workshop.steps import STEPS, Rooms, Step, all_steps, find, load
 
 CONTRACT = Path(__file__).with_name("wire_app.py")
 MARKS = (
@@ -252,7 +252,8 @@ def step(target: Target) -> Rooms:
     if target.folder is None:
         pytest.skip("not applicable to a URL")
     try:
-        rooms = load(target.folder)
+        # What a test of a step does not ask for costs most of its time.
+        rooms = load(target.folder, lazily=target.folder.parent == STEPS)
     except Exception as error:
         raise of_exception(error, main_file(target.folder)) from None
     guard(rooms)
@@ -361,9 +362,10 @@ def counted(folder: Path) -> Counts:
 
 def guard(rooms: Rooms) -> None:
     """Raise unless the code under test is the target's own."""
-    for name, module in rooms.modules.items():
+    folder = rooms.folder.resolve()
+    for name, module in rooms.modules.loaded.items():
         origin = Path(module.__file__ or "").resolve()
-        if not origin.is_relative_to(rooms.folder.resolve()):
+        if not origin.is_relative_to(folder):
             raise Left(f"{name} comes from {origin}, not {rooms.folder}")
 
 

@@ -14,7 +14,7 @@ import os
 import sys
 import tokenize
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -130,6 +130,39 @@ def entered(folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
+class Modules(Mapping[str, ModuleType]):
+    """The modules of one folder by name; some are imported when asked for.
+
+    Whoever asks for all of them gets them imported first.
+    """
+
+    def __init__(
+        self, folder: Path, names: Iterable[str], later: Iterable[str] = ()
+    ) -> None:
+        self.folder = folder
+        self.later = set(later)
+        with entered(folder):
+            self.loaded = {n: importlib.import_module(n) for n in names}
+
+    def __getitem__(self, name: str) -> ModuleType:
+        if name in self.later:
+            with entered(self.folder):
+                sys.modules.update(self.loaded)
+                importlib.import_module(name)
+                for met in self.later & sys.modules.keys():
+                    self.loaded[met] = sys.modules[met]
+            self.later -= self.loaded.keys()
+        return self.loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        for name in sorted(self.later):
+            self[name]
+        return iter(self.loaded)
+
+    def __len__(self) -> int:
+        return len(self.loaded) + len(self.later)
+
+
 class Rooms:
     """The modules of one folder: `step.routing.Router`, `step.Pico`.
 
@@ -137,28 +170,31 @@ class Rooms:
     made later fails on an early step as a test does: by an assertion.
     """
 
-    def __init__(self, folder: Path, modules: dict[str, ModuleType]) -> None:
+    def __init__(self, folder: Path, modules: Modules) -> None:
         self.folder = folder
         self.modules = modules
 
     def __getattr__(self, name: str) -> Any:
         if name in self.modules:
             return self.modules[name]
-        if hasattr(self.modules.get("pico"), name):
+        if hasattr(self.modules["pico"], name):
             return getattr(self.modules["pico"], name)
         raise AssertionError(f"{self.folder.name} has no {name}")
 
 
-def load(target: str | Path) -> Rooms:
-    """Import the rooms, extensions and app of a step or of any folder."""
+def load(target: str | Path, *, lazily: bool = False) -> Rooms:
+    """Import the rooms, extensions and app of a step or of any folder.
+
+    `lazily`: an extension only when it is asked for.
+    """
     folder = find(target).folder if isinstance(target, str) else target
     if not (folder / "pico.py").is_file():
         raise WorkshopError(f"{folder} has no pico.py: it is not a step.")
     names = [path.stem for path in rooms(folder)]
-    for package in ("extensions",):
-        paths = sorted((folder / package).glob("[!_]*.py"))
-        names += [f"{package}.{path.stem}" for path in paths]
     if (folder / "app.py").is_file():
         names.append("app")
-    with entered(folder):
-        return Rooms(folder, {n: importlib.import_module(n) for n in names})
+    paths = sorted((folder / "extensions").glob("[!_]*.py"))
+    extensions = [f"extensions.{path.stem}" for path in paths]
+    if lazily:
+        return Rooms(folder, Modules(folder, names, extensions))
+    return Rooms(folder, Modules(folder, names + extensions))
