@@ -185,8 +185,18 @@ def fresh(tmp_path: Path) -> Clone:
 def ready(first: tuple[Clone, Run], tmp_path: Path) -> Clone:
     """A clone that is set up; it was moved, which must not matter."""
     folder = tmp_path / "clone"
-    shutil.copytree(first[0].folder, folder, symlinks=True)
+    shutil.copytree(
+        first[0].folder, folder, symlinks=True, copy_function=copied
+    )
     return Clone(folder)
+
+
+def copied(source: str, target: str) -> None:
+    """Copy a file; the thousand files of pip, which nobody changes, link."""
+    if "pip" in Path(source).parts:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import os
 import sys
 import tokenize
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -137,26 +137,31 @@ class Modules(Mapping[str, ModuleType]):
     """
 
     def __init__(
-        self, folder: Path, names: Iterable[str], later: Iterable[str] = ()
+        self, folder: Path, names: Sequence[str], later: Sequence[str] = ()
     ) -> None:
         self.folder = folder
-        self.later = set(later)
-        with entered(folder):
-            self.loaded = {n: importlib.import_module(n) for n in names}
+        self.loaded: dict[str, ModuleType] = {}
+        self.later = {*names, *later}
+        self.bring(names)
+
+    def bring(self, names: Iterable[str]) -> None:
+        """Import modules; what they import is no longer for later either."""
+        with entered(self.folder):
+            sys.modules.update(self.loaded)
+            for name in names:
+                importlib.import_module(name)
+            for name in sorted(self.later & sys.modules.keys()):
+                self.loaded[name] = sys.modules[name]
+        self.later -= self.loaded.keys()
 
     def __getitem__(self, name: str) -> ModuleType:
         if name in self.later:
-            with entered(self.folder):
-                sys.modules.update(self.loaded)
-                importlib.import_module(name)
-                for met in self.later & sys.modules.keys():
-                    self.loaded[met] = sys.modules[met]
-            self.later -= self.loaded.keys()
+            self.bring([name])
         return self.loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        for name in sorted(self.later):
-            self[name]
+        if self.later:
+            self.bring(sorted(self.later))
         return iter(self.loaded)
 
     def __len__(self) -> int:

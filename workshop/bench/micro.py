@@ -12,13 +12,12 @@ at whole requests first: a function that is twice as fast may be a hundredth
 of a request.
 """
 
-import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from workshop.errors import ENVIRONMENT
-from workshop.steps import Rooms, all_steps, entered, find, rooms
+from workshop.steps import Rooms, all_steps, load
 
 REQUEST = b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATH, CONTENT = "/hello/bench", b'{"message":"Hello bench"}'
@@ -29,11 +28,7 @@ Job = Callable[[], Any]
 
 def core(word: str) -> Rooms:
     """Load the rooms of a step, without extensions and what they need."""
-    folder = find(word).folder
-    with entered(folder):
-        names = [path.stem for path in rooms(folder)]
-        modules = {name: importlib.import_module(name) for name in names}
-    return Rooms(folder, modules)
+    return load(word, lazily=True)
 
 
 def jobs(step: Rooms) -> dict[str, Job]:
