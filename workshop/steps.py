@@ -141,7 +141,7 @@ class Modules(Mapping[str, ModuleType]):
     ) -> None:
         self.folder = folder
         self.loaded: dict[str, ModuleType] = {}
-        self.later = {*names, *later}
+        self.later = [*names, *later]
         self.bring(names)
 
     def bring(self, names: Iterable[str]) -> None:
@@ -150,9 +150,9 @@ class Modules(Mapping[str, ModuleType]):
             sys.modules.update(self.loaded)
             for name in names:
                 importlib.import_module(name)
-            for name in sorted(self.later & sys.modules.keys()):
-                self.loaded[name] = sys.modules[name]
-        self.later -= self.loaded.keys()
+            met = [name for name in self.later if name in sys.modules]
+            self.loaded |= {name: sys.modules[name] for name in met}
+        self.later = [name for name in self.later if name not in met]
 
     def __getitem__(self, name: str) -> ModuleType:
         if name in self.later:
@@ -161,7 +161,7 @@ class Modules(Mapping[str, ModuleType]):
 
     def __iter__(self) -> Iterator[str]:
         if self.later:
-            self.bring(sorted(self.later))
+            self.bring(self.later)
         return iter(self.loaded)
 
     def __len__(self) -> int:

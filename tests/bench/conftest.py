@@ -2,7 +2,6 @@
 
 import json
 
-import jsonschema
 import pytest
 
 from workshop.bench import Case
@@ -69,6 +68,8 @@ def validate_study():
 
 
 def validator(path):
+    import jsonschema  # It takes a second, and few of these tests need it.
+
     schema = json.loads(path.read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema).validate
