@@ -14,6 +14,7 @@ written last, says that it is complete.
 """
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -153,7 +154,7 @@ def set_up(groups):
     }
     write(STAMP, json.dumps(stamp, indent=1) + "\n")
     UNFINISHED.unlink()
-    print(f"Ready after {time.monotonic() - began:.0f} s.", flush=True)
+    say(f"Ready after {time.monotonic() - began:.0f} s.")
 
 
 def read_pins(group):
@@ -250,7 +251,7 @@ def make_venv(reason):
         begin()
         return False
     if VENV.is_dir():
-        print(f".venv {reason}: making it anew.", flush=True)
+        say(f".venv {reason}: making it anew.")
         try:
             shutil.rmtree(str(VENV))
         except OSError as error:
@@ -308,10 +309,9 @@ def announce(groups, names):
     size = sum(GROUPS[group] for group in groups)
     source = "from wheelhouse/" if WHEELHOUSE.is_dir() else "to download"
     tool = "uv" if uv() else "pip"
-    print(
+    say(
         f"Setting up .venv, once: {' + '.join(groups)}, {len(names)} "
-        f"packages, about {size} MB {source}, with {tool}.",
-        flush=True,
+        f"packages, about {size} MB {source}, with {tool}."
     )
 
 
@@ -360,7 +360,7 @@ def installer(groups):
             raise
         finally:
             if sys.stdout.isatty():
-                print("\r" + " " * 76, end="\r", flush=True)
+                say("\r" + " " * 76, end="\r")
     return "\n".join(lines), process.returncode
 
 
@@ -376,9 +376,17 @@ def show(line):
     else:
         return
     if sys.stdout.isatty():  # One line, written over and over.
-        print("\r  " + text[:74].ljust(74), end="", flush=True)
+        say("\r  " + text[:74].ljust(74), end="")
     else:
-        print("  " + text, flush=True)
+        say("  " + text)
+
+
+def say(text, end="\n"):
+    """Tell how far it is, even if who listened has left (`| head`)."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        sys.stdout = io.StringIO()  # what is said from here on
 
 
 def explain_install(output, groups):

@@ -85,6 +85,12 @@ def test_break_divides_what_is_longer_than_a_stretch():
     ]
 
 
+def test_cut_list_leads_to_the_next_step_that_is_taught():
+    found = schedule.cuts(sheet(steps_of("01,03"), 90))
+
+    assert [cut.instead for cut in found] == ["goto 03, solve", "goto 03"]
+
+
 def test_cut_list_leaves_out_building_from_the_last_step_on():
     parts = sheet(all_steps(), 200)
 

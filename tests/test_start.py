@@ -322,6 +322,30 @@ def test_moved_pin_is_installed(ready):
 
 
 @POSIX
+def test_installation_goes_on_though_nobody_listens(ready):
+    """As in `start.py list | head`: who reads it has had enough."""
+    ready.wheel("speck", "2.0")
+    ready.pin("runtime", "speck==2.0")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, ready.folder / "start.py", "list"],
+        env=ready.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+
+    assert "Traceback" not in done.stderr
+    later = ready.start("list", "--speck")
+    assert "Setting up" not in later.out
+    assert later.out.splitlines()[-1] == "2.0"
+
+
+@POSIX
 def test_uv_installs_where_it_is_on_the_path(fresh, tmp_path):
     """A stand-in for uv writes down what it was told to do."""
     tools, order = tmp_path / "tools", tmp_path / "order.json"

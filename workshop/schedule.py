@@ -216,15 +216,15 @@ def cuts(parts: Sequence[Part]) -> list[Cut]:
         Cut(
             f"{named(find(number))}: they build",
             sum(part.minutes for part in parts if part.step == number),
-            instead(number),
+            instead(number, numbers),
         )
         for number in numbers
     ]
 
 
-def instead(number: str) -> str:
+def instead(number: str, taught: Sequence[str]) -> str:
     """Return what brings the code of a step to who did not build it."""
-    later = [step.number for step in all_steps() if step.number > number]
+    later = sorted(other for other in taught if other > number)
     return f"goto {later[0]}" if later else f"goto {number}, solve"
 
 

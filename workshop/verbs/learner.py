@@ -41,7 +41,7 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     Without NN it is the step in hand; the first time it is 01. What is in
     work/ is backed up before.
     """
-    from workshop import learning
+    from workshop import learning, views
     from workshop.steps import find
 
     begun = learning.begin(find(step or learning.current()), "begin")
@@ -49,8 +49,9 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     tell(begun.step.data["sentence"])
     tell(what_is_there(begun))
     tasks_of(begun)
-    red = len(learning.red(begun.step))
-    tell(f"Red now: all {red} promises of the step, these among them.")
+    red, every = len(learning.red(begun.step)), views.tests(begun.step.folder)
+    many = f"all {red}" if red == every else f"{red} of the {every}"
+    tell(f"Red now: {many} promises of the step, these among them.")
     ended(begun)
     return PASS
 
