@@ -486,7 +486,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     last = all_steps()[-1].number
     numbers = re.findall(r"\b0[1-5]\b", item.name.partition("[")[2])
     runs = last in numbers or item.path.name in LOADED
-    runs = runs and item.path.name != REPEATED
+    # With uvloop a server runs the same lines as with asyncio's own loop.
+    runs = runs and item.path.name != REPEATED and "uvloop" not in item.name
     with pytest.MonkeyPatch.context() as patch:
         if not runs or item.path.name not in SERVED:
             patch.delenv(serving.MEASURE, raising=False)

@@ -23,7 +23,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from workshop.bench import Case, results, shapes
-from workshop.bench.counts import count
+from workshop.bench.arms import Arm
+from workshop.bench.counter import Counter
 from workshop.errors import PASS, WorkshopError
 from workshop.hashes import sources
 from workshop.steps import find
@@ -151,7 +152,7 @@ def without(word: str, folder: Path) -> None:
         path.write_text(before, "utf-8", newline="\n")
 
 
-def counted(word: str | None) -> dict[str, dict[str, int]]:
+def counted(counter: Counter, word: str | None) -> dict[str, dict[str, int]]:
     """Return the counts of step 05, or those without an optimisation."""
     source = find(NEW).folder
     with tempfile.TemporaryDirectory() as scratch:
@@ -165,15 +166,17 @@ def counted(word: str | None) -> dict[str, dict[str, int]]:
             if name == CROWD:
                 with (folder / "app.py").open("a", encoding="utf-8") as app:
                     app.write(MORE_ROUTES)
-            costs, _ = count(folder, case, PROGRAMS.get(name))
+            arm = Arm(name, folder, case, PROGRAMS.get(name))
+            costs, _ = counter.count(arm)
             found[name] = {key: asdict(costs)[key] for key in KEYS}
         return found
 
 
 def counts() -> dict[str, dict[str, dict[str, int]]]:
     """Return the counts of step 05, and what each optimisation saves."""
-    now = counted(None)
-    undone = {word: counted(word) for word in UNDONE}
+    with Counter() as counter:
+        now = counted(counter, None)
+        undone = {word: counted(counter, word) for word in UNDONE}
     saved = {
         word: {
             name: {
