@@ -179,6 +179,19 @@ def test_check_of_nothing_says_how_to_begin(say):
     assert "`python3 start.py begin`" in err
 
 
+def test_check_asks_for_the_app_before_all_else(home, say):
+    begun(home, "02")
+    (home / "app.py").unlink()
+
+    status, out, _ = say("check")
+
+    said = " ".join(out.split())
+    assert status == FAIL
+    assert "app.py is not there: pico.py has a class Pico now" in said
+    assert "app.py: hello" in said
+    assert said.endswith("For a hint: python3 start.py hint 4")
+
+
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [

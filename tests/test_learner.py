@@ -715,7 +715,7 @@ def test_status_tells_steps_tasks_hints_and_the_last_backup(say, two_tasks):
     assert status == PASS
     assert "02 Routing now 2 2 of 7" in lines
     assert any(line.startswith("01 Raw protocol done ") for line in lines)
-    assert "Step 02: 1 of 6 hunks of the solution are in your code." in lines
+    assert "Step 02: 1 of 6 hunks were brought in from the solution." in lines
     assert f"Last backup: 1, before `solve`, {work.saved()[0].when}" in lines
     assert lines[-1] == "Next: python3 start.py check"
 

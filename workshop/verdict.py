@@ -54,7 +54,9 @@ def judge(folder: Path, step: Step) -> Verdict:
     try:
         startable(folder)
     except WorkshopError as error:
-        return Verdict(0, explain.of_error(error, folder, first(step, set())))
+        task = writes_app(step) if lacks_app(folder) else None
+        task = task or first(step, set())
+        return Verdict(0, explain.of_error(error, folder, task))
     verdict = promises(folder, step, checking.files(step.number))
     if verdict.explanation:
         return verdict
@@ -81,8 +83,24 @@ def startable(folder: Path) -> None:
     for path in diffs.code(folder):
         syntax(folder / path)
     empty(program)
+    if lacks_app(folder):
+        raise WorkshopError(
+            f"{shown(folder)}/app.py is not there: pico.py has a class Pico"
+            " now, so the program is an app that imports it."
+        )
     with serving.launched(folder, patience=PATIENCE):
         pass
+
+
+def lacks_app(folder: Path) -> bool:
+    """Tell whether a folder has a framework, and no program that uses it."""
+    return serving.has_pico(folder) and not (folder / "app.py").is_file()
+
+
+def writes_app(step: Step) -> course.Task | None:
+    """Return the task of a step that is about app.py, if one is."""
+    tasks = course.tasks(step)
+    return next((t for t in tasks if t.symbol.startswith("app.")), None)
 
 
 def empty(program: Path) -> None:

@@ -327,8 +327,8 @@ def status() -> int:
     screen.console().print(made)
     total = len(course.hunks(step))
     say(
-        f"Step {step.number}: {len(known.hunks)} of {total} hunks of the"
-        " solution are in your code."
+        f"Step {step.number}: {len(known.hunks)} of {total} hunks were brought"
+        " in from the solution."
     )
     stopped()
     last = work.saved()[-1:]
