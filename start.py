@@ -35,7 +35,7 @@ UNFINISHED = VENV / "unfinished"  # There while something is being installed.
 WHEELHOUSE = ROOT / "wheelhouse"
 
 # Each group of pins, and about how many megabytes it adds to those before.
-GROUPS = {"runtime": 10, "test": 83, "notebooks": 87, "docs": 16}
+GROUPS = {"runtime": 8, "test": 86, "notebooks": 87, "docs": 16}
 # What a verb needs besides the runtime.
 NEEDS = {
     "docs": ["notebooks", "docs"],
