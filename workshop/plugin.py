@@ -484,10 +484,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """
     coverage = item.config.stash.get(COVERAGE, None)
     last = all_steps()[-1].number
-    numbers = re.findall(r"\b0[1-5]\b", item.name.partition("[")[2])
-    runs = last in numbers or item.path.name in LOADED
+    words = re.split(r"[^\w]", item.name.partition("[")[2])
+    runs = last in words or item.path.name in LOADED
     # With uvloop a server runs the same lines as with asyncio's own loop.
-    runs = runs and item.path.name != REPEATED and "uvloop" not in item.name
+    runs = runs and item.path.name != REPEATED and "uvloop" not in words
     with pytest.MonkeyPatch.context() as patch:
         if not runs or item.path.name not in SERVED:
             patch.delenv(serving.MEASURE, raising=False)

@@ -181,6 +181,8 @@ class Bench:
 
     def feed(self, segments: list[bytes]) -> None:
         """Let segments arrive, each in a turn of its own."""
+        # Another bench may have run; Python 3.14 looks whose turn it is.
+        asyncio._set_running_loop(self.loop)
         for segment in segments:
             self.protocol.data_received(segment)
             self.loop.turn()
