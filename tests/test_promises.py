@@ -436,6 +436,20 @@ def test_loader_gives_each_step_its_own_rooms():
             assert Path(module.__file__).is_relative_to(folder)
 
 
+def test_extension_that_is_asked_for_later_has_the_same_rooms():
+    lazy, eager = load("04", lazily=True), load("04")
+    before = dict(lazy.modules.loaded)
+    forms = lazy.modules["extensions.forms"]
+
+    assert "extensions.forms" not in before
+    assert forms is lazy.modules["extensions.forms"]
+    assert forms.HttpError is lazy.messages.HttpError
+    assert "extensions" not in sys.modules
+    assert len(lazy.modules) == len(eager.modules)
+    assert sorted(lazy.modules) == sorted(eager.modules)
+    assert before.items() <= dict(lazy.modules).items()
+
+
 def test_loader_forgets_what_it_loaded():
     before = {name: id(module) for name, module in sys.modules.items()}
     path = list(sys.path)
