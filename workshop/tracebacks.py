@@ -49,7 +49,9 @@ def loose(text: str) -> str:
     if not uncaught:
         _, uncaught, after = text.rpartition("exception was never retrieved")
     names = [raised(part) for part in after.split(HEADER)[1:]]
-    return names[0].partition(":")[0] if uncaught and names else ""
+    if not uncaught or not names:
+        return ""
+    return names[0].partition(":")[0].rpartition(".")[2]
 
 
 def raised(text: str) -> str:
