@@ -100,8 +100,8 @@ def test_begin_tells_goal_tasks_places_and_what_is_red(say, number):
     assert step.data["sentence"] in said
     assert 0 < len(course.tasks(step)) <= 5
     red, every = len(learning.red(step)), views.tests(step.folder)
-    assert red == every or f"Red now: {red} of the" in said
-    assert f" {every} promises of the step" in said
+    many = f"all {red}" if red == every else f"{red} of the {every}"
+    assert f"Red now: {many} promises of the step" in said
     for task in course.tasks(step):
         assert f"{task.number}. {task.title} {task.symbol}: " in said
         assert task.promise in said

@@ -767,6 +767,27 @@ async def test_who_is_on_the_way_in_is_counted_once(step, caplog):
 
 
 @on_posix
+@on_each_loop
+async def test_who_could_not_be_let_in_is_no_longer_counted(
+    step, certificate, trust
+):
+    class Refusing(step.Pico.Protocol):
+        def connection_made(self, transport):
+            raise RuntimeError("refused")
+
+    app = hello_app(step)
+    app.Protocol = Refusing
+    async with app.serve(port=0, ssl=certificate) as server:
+        with contextlib.suppress(OSError):
+            _, writer = await connect(server, trust)
+            await hang_up(writer)
+        await until(lambda: not server.entering)
+        left = server.number()
+
+    assert left == 0
+
+
+@on_posix
 @EACH_LOOP
 def test_server_that_ran_out_of_descriptors_recovers(step, program, loop):
     with (

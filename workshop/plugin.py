@@ -252,7 +252,7 @@ def step(target: Target) -> Rooms:
     if target.folder is None:
         pytest.skip("not applicable to a URL")
     try:
-        # What a test of a step does not ask for costs most of its time.
+        # Most tests ask for one extension, or none, of thirty.
         rooms = load(target.folder, lazily=target.folder.parent == STEPS)
     except Exception as error:
         raise of_exception(error, main_file(target.folder)) from None

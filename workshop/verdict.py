@@ -54,7 +54,7 @@ def judge(folder: Path, step: Step) -> Verdict:
     try:
         startable(folder)
     except WorkshopError as error:
-        task = writes_app(step) if lacks_app(folder) else None
+        task = writes_app(step) if isinstance(error, NoApp) else None
         task = task or first(step, set())
         return Verdict(0, explain.of_error(error, folder, task))
     verdict = promises(folder, step, checking.files(step.number))
@@ -64,6 +64,10 @@ def judge(folder: Path, step: Step) -> Verdict:
 
 
 # Does it start?
+
+
+class NoApp(WorkshopError):
+    """There is a framework, and no program that uses it."""
 
 
 def startable(folder: Path) -> None:
@@ -83,18 +87,13 @@ def startable(folder: Path) -> None:
     for path in diffs.code(folder):
         syntax(folder / path)
     empty(program)
-    if lacks_app(folder):
-        raise WorkshopError(
+    if program.name == "pico.py" and serving.has_pico(folder):
+        raise NoApp(
             f"{shown(folder)}/app.py is not there: pico.py has a class Pico"
             " now, so the program is an app that imports it."
         )
     with serving.launched(folder, patience=PATIENCE):
         pass
-
-
-def lacks_app(folder: Path) -> bool:
-    """Tell whether a folder has a framework, and no program that uses it."""
-    return serving.has_pico(folder) and not (folder / "app.py").is_file()
 
 
 def writes_app(step: Step) -> course.Task | None:

@@ -110,7 +110,8 @@ def progress() -> Progress:
     path = folder() / STATE
     usable()
     if not path.is_file():
-        copy = f", `{START} undo` brings the last copy back" * bool(saved())
+        undo = f", `{START} undo` brings the last copy back"
+        copy = undo if saved() else ""
         raise WorkshopError(
             f"There is no {folder().name}/ that was begun: `{START} begin`"
             f" makes it{copy}."

@@ -126,6 +126,7 @@ class Server:
         protocol = self.protocol()
         task = asyncio.create_task(self.enter(protocol, client))
         self.entering[protocol] = task
+        task.add_done_callback(lambda _: self.entering.pop(protocol))
         if (number := self.number()) >= self.max_connections:
             logger.error("%d connections are open: more must wait.", number)
             self.unlisten()
@@ -136,7 +137,6 @@ class Server:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol, client, ssl=self.ssl
             )
-        del self.entering[protocol]
 
     def number(self):
         """Return how many are connected, or on their way in."""

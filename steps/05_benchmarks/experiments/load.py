@@ -85,13 +85,12 @@ def rise(servers):
         if len(known) > 1:
             low, high = known[0], known[-1]
             before, after = (p["response"]["p99"] for p in (low, high))
-            unseen = after["low"] <= before["high"]
+            unseen = ", which is no rise that this run could see"
             found.append(
                 f"{name}: {span(before)} at {low['load']:.0%} of its"
                 f" {figure(low['capacity'])} requests a second,"
                 f" {span(after)} at {high['load']:.0%}"
-                + ", which is no rise that this run could see"
-                * unseen
+                + (unseen if after["low"] <= before["high"] else "")
             )
     if not found:
         return ""
