@@ -154,6 +154,7 @@ def set_up(groups):
     }
     write(STAMP, json.dumps(stamp, indent=1) + "\n")
     UNFINISHED.unlink()
+    compile_clone()
     say(f"Ready after {time.monotonic() - began:.0f} s.")
 
 
@@ -326,6 +327,17 @@ def install(groups):
             UNFINISHED.unlink()
     if status:
         raise Trouble(explain_install(output, groups))
+
+
+def compile_clone():
+    """Compile the clone's modules, as pip compiles those of packages.
+
+    A verb, or a server of a step, starts a fifth sooner then. What is edited
+    later is compiled at each start, because our programs leave no caches.
+    """
+    command = [str(venv_python()), "-m", "compileall", "-q"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.call([*command, "workshop", "steps"], cwd=str(ROOT), **quiet)
 
 
 def installer(groups):

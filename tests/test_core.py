@@ -272,6 +272,37 @@ async def test_field_may_be_set_to_a_list(step, fetch):
     assert answer.field("x-value") == "[1, 2]"
 
 
+# Content
+
+
+class Countdown:
+    """An asynchronous iterator that is no generator: it cannot be closed."""
+
+    def __init__(self, start):
+        self.left = start
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return b"%d" % self.left
+
+
+@right_steps
+async def test_any_asynchronous_iterator_is_a_body(step, fetch, caplog):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = Countdown(3)
+
+    assert (await fetch(app, "/")).content == b"210"
+    assert caplog.messages == []
+
+
 # Connections
 
 

@@ -229,6 +229,7 @@ def test_first_run_installs_the_runtime_and_climbs_the_ladder(first):
     assert run.told["module"] == "workshop.__main__"
     assert run.told["packages"] == ["speck"]
     assert Path(run.told["venv"]) == clone.venv
+    assert list((clone.folder / "workshop" / "__pycache__").glob("*.pyc"))
 
 
 def test_second_run_installs_nothing(ready):

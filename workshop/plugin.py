@@ -459,7 +459,8 @@ def task_order(number: str) -> Callable[[pytest.Item], tuple[str, int]]:
 SERVED = {"test_server.py", "test_extensions.py", "test_coverage_gaps.py"}
 # Tests that load step 05, and have no parameter that says so.
 LOADED = {"test_same_for_less.py", "test_coverage_gaps.py"}
-REPEATED = "test_soak.py"  # It does very often what others do once.
+# They do again, or very often, what tests of the core do once.
+REPEATED = {"test_soak.py", "test_robustness.py", "test_security.py"}
 
 
 def new_coverage(config: pytest.Config, settings: str) -> Any:
@@ -486,8 +487,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     last = all_steps()[-1].number
     words = re.split(r"[^\w]", item.name.partition("[")[2])
     runs = last in words or item.path.name in LOADED
+    again = item.path.name in REPEATED or item.path.parent.name == "extensions"
     # With uvloop a server runs the same lines as with asyncio's own loop.
-    runs = runs and item.path.name != REPEATED and "uvloop" not in words
+    runs = runs and not again and "uvloop" not in words
     with pytest.MonkeyPatch.context() as patch:
         if not runs or item.path.name not in SERVED:
             patch.delenv(serving.MEASURE, raising=False)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,7 @@ class Served:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return self
+            time.sleep(0.02)  # or we take the core that it needs to start
         raise RuntimeError(self.said())
 
     def said(self):
