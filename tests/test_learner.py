@@ -521,7 +521,8 @@ def test_goto_catches_up_and_keeps_what_is_known(say, mine):
     say("begin", "02")
     say("hint", "1")
     known = work.progress()
-    known.done, known.hunks, known.failed = ["01"], [3], 1
+    known.done, known.hunks = ["01"], [3]
+    known.failed, known.passed = 1, True
     work.keep(known)
 
     status, out, _ = say("goto", "4")
@@ -727,14 +728,43 @@ def test_status_of_a_step_that_is_done_says_what_follows(
     say, number, following
 ):
     say("begin", number)
-    known = work.progress()
-    known.done = [number]
-    work.keep(known)
+    pass_(number)
 
     out = say("status")[1]
 
     assert "done, now" in out
     assert out.endswith(f"Next: python3 start.py {following}\n")
+
+
+def test_hint_after_a_pass_says_what_follows(say, two_tasks):
+    say("begin", "02")
+    pass_("02")
+
+    status, out, _ = say("hint")
+
+    assert (status, out) == (
+        PASS,
+        "The last check passed. Next: python3 start.py begin 03\n"
+        "For a hint all the same, name its task: python3 start.py hint 1\n",
+    )
+    assert work.progress().hints == {}
+    assert say("hint", "1")[1].startswith("Task 1 of 2: ")
+
+
+def test_step_that_is_begun_again_must_be_checked_again(say, two_tasks):
+    say("begin", "02")
+    pass_("02")
+    say("begin", "02")
+
+    assert say("status")[1].endswith("Next: python3 start.py check\n")
+    assert say("hint")[1].startswith("Task 1 of 2: ")
+
+
+def pass_(number):
+    """Keep what `check` keeps when all promises of a step are kept."""
+    known = work.progress()
+    known.done, known.passed = [number], True
+    work.keep(known)
 
 
 # diff --mine, ladder --mine
@@ -845,6 +875,7 @@ def test_who_lost_the_folder_is_told_of_the_last_copy(say, mine):
         'done = "01"\n',
         "hunks = [true]\n",
         'failed = "no"\n',
+        "passed = 1\n",
         "spent = nan\n",
         '[hints]\n"02.1" = "all"\n',
         "colour = 1\n",

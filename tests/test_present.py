@@ -619,7 +619,7 @@ def test_lines_are_keys(capsys):
 
     out = capsys.readouterr().out
     assert play.known.hunks == order("02")[:2]
-    assert "02 Routing, hunk 1 of 6: routing.py (+" in out
+    assert "02 Routing, 1 of 6: hunk 5, routing.py (+" in out
     assert "\x1b" not in out
 
 
@@ -701,7 +701,7 @@ def test_notes_by_lines_are_told_at_each_place_once(monkeypatch, capsys):
 
     out = capsys.readouterr().out
     last = len(order("05"))
-    assert out.count(f"05 Benchmarks, hunk {last} of {last}") == 1
+    assert out.count(f"05 Benchmarks, {last} of {last}: hunk ") == 1
     assert out.count("Next: the end") == 1
     assert "The end: all steps are told" in out
 
@@ -864,11 +864,12 @@ def test_whole_talk_from_01_to_05_in_a_pseudo_terminal(folder):
     with Terminal() as terminal:
         for step in all_steps():
             name = f"{step.number} {step.data['title']},"
-            total = len(course.notes(step))
+            told = order(step.number)
+            total = len(told)
             screens.append(terminal.wait_for(f"{name} {total} hunk"))
-            for count in range(1, total + 1):
+            for count, number in enumerate(told, 1):
                 terminal.press("\r")
-                head = f"{name} hunk {count} of {total}:"
+                head = f"{name} {count} of {total}: hunk {number}, "
                 screens.append(terminal.wait_for(head))
             assert code(folder).items() <= code(step.folder).items()
             terminal.press("\r")
@@ -891,7 +892,7 @@ def test_signal_gives_the_terminal_back_and_keeps_the_place(number):
     with Terminal("02") as terminal:
         terminal.wait_for("02 Routing, 6 hunks")
         terminal.press("\r")
-        terminal.wait_for("02 Routing, hunk 1 of 6")
+        terminal.wait_for("02 Routing, 1 of 6: hunk 5, ")
         terminal.process.send_signal(getattr(signal, number))
         found, last = terminal.ended()
 
@@ -920,9 +921,9 @@ def test_keys_are_read_as_a_terminal_sends_them():
     with Terminal("02") as terminal:
         terminal.wait_for("02 Routing, 6 hunks")
         terminal.press("\r\r")
-        terminal.wait_for("02 Routing, hunk 2")
+        terminal.wait_for("02 Routing, 2 of 6")
         terminal.press("\x7f")
-        terminal.wait_for("02 Routing, hunk 1")
+        terminal.wait_for("02 Routing, 1 of 6")
         terminal.press("\x1b[B\x1b[B\x1b[A\x1a\x1b")  # no Ctrl-Z, no Escape
         until(lambda: terminal.hear() or "-- 2 to" in terminal.screen()[-5])
         terminal.press("q")
@@ -935,7 +936,7 @@ def test_notes_follow_in_a_second_terminal():
     with Terminal("--notes") as terminal:
         terminal.wait_for("02 Routing, 6 hunks")
         play.forward()
-        terminal.wait_for("02 Routing, hunk 1 of 6")
+        terminal.wait_for("02 Routing, 1 of 6: hunk 5, ")
         terminal.press("q")
         assert terminal.ended()[0] == PASS
 

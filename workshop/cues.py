@@ -37,8 +37,8 @@ def head(play: Play) -> str:
     if note is None:
         count = len(present.notes(step))
         return f"{name}, {count} {'hunk' if count == 1 else 'hunks'} to come"
-    count, total = len(play.known.hunks), len(present.notes(step))
-    return f"{name}, hunk {count} of {total}: {title(note)}"
+    at = f"{len(play.known.hunks)} of {len(present.notes(step))}"
+    return f"{name}, {at}: hunk {note.hunk.number}, {title(note)}"
 
 
 def title(note: Note) -> str:

@@ -89,7 +89,8 @@ def begin(step: Step, verb: str) -> Begun:
     known = remembered()
     backup = work.back_up(verb)
     removed = work.start(step)
-    known.step, known.hunks, known.failed = step.number, [], 0
+    known.step, known.hunks = step.number, []
+    known.failed, known.passed = 0, False
     work.keep(known)
     old = course.before(step)
     return Begun(step, old, removed, backup, guide(step))
@@ -239,8 +240,7 @@ def following(step: Step) -> Step | None:
 
 def onward() -> str:
     """Return the verb that comes next, as it is typed."""
-    known, step = work.progress(), work.step()
-    if step.number not in known.done:
+    if not work.progress().passed:
         return "check"
-    later = following(step)
+    later = following(work.step())
     return f"begin {later.number}" if later else "ladder --mine"

@@ -45,6 +45,7 @@ class Progress:
     hints: dict[str, int] = field(default_factory=dict)  # "03.2": given
     spent: float = 0.0  # seconds on stage, by the presenter
     failed: int = 0  # the task whose promise `check` saw broken last
+    passed: bool = False  # whether the last check found all promises kept
 
     def text(self) -> str:
         """Return it as TOML."""
@@ -55,6 +56,7 @@ class Progress:
             f"hunks = {json.dumps(self.hunks)}\n",
             f"spent = {self.spent:.1f}\n",
             f"failed = {self.failed}\n",
+            f"passed = {json.dumps(self.passed)}\n",
             "\n[hints]\n",
         ]
         pairs = self.hints.items()
@@ -138,6 +140,7 @@ def parsed(text: str) -> Progress:
         "spent": type(known.spent) in (int, float)
         and math.isfinite(known.spent),
         "failed": listed([known.failed], int),
+        "passed": isinstance(known.passed, bool),
     }
     wrong = [name for name, kind in right.items() if not kind]
     if wrong:

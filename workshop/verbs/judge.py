@@ -55,6 +55,7 @@ def failed(explanation: "Explanation") -> int:
 
     known = work.progress()
     known.failed = explanation.task.number if explanation.task else 0
+    known.passed = False
     work.keep(known)
     for number, line in enumerate(explanation.lines()):
         say(line, "bold red" if number == 0 else "")
@@ -66,7 +67,7 @@ def passed(step: "Step") -> int:
     from workshop import learning, work
 
     known = work.progress()
-    known.failed = 0
+    known.failed, known.passed = 0, True
     known.done = sorted({*known.done, step.number})
     work.keep(known)
     say(f"PASS  {step.name}", "bold green")

@@ -141,10 +141,14 @@ def hint(
     """Give one more hint for a task.
 
     Without TASK it is the one that the last check stopped at, else the first
-    with hints left.
+    with hints left. After a check that passed there is none to give.
     """
     from workshop import course, learning, work
 
+    if task is None and work.progress().passed:
+        say(f"The last check passed. Next: {START} {learning.onward()}")
+        tell(f"For a hint all the same, name its task: {START} hint 1")
+        return PASS
     given = learning.hint(task)
     step = work.step()
     total = len(given.task.hints)
