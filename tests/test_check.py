@@ -85,6 +85,15 @@ with socket.create_server(("127.0.0.1", 0)) as one:
     except OSError:
         raise OSError(f"the port is taken (port {port})") from None
 """
+# The first free one is the same each time.
+FIXED = """    for port in range(9400, 9500):
+        try:
+            __import__("socket").create_server(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            pass
+"""
+ASKED = '    port = int(os.environ.get("PORT", "8000"))\n'
 SCENES = {
     "pass": ("01", "pico.py", None, None),
     "fail": ("02", "pico.py", "HttpError(405,", "HttpError(404,"),
@@ -104,6 +113,7 @@ SCENES = {
     "exit_at_import": ("01", "pico.py", "import os\n", "raise SystemExit\n"),
     "syntax_error": ("02", "pico.py", "class Pico(UserDict):", "class Pico()"),
     "port_taken": ("01", "pico.py", "import os\n", TAKEN),
+    "port_fixed": ("01", "pico.py", ASKED, FIXED),
     "raises_at_import": ("02", "app.py", "app = Pico()", "app = Pico(7)"),
     "name_missing": ("02", "pico.py", "class Pico(", "class Picol("),
     "megabytes": (

@@ -33,6 +33,7 @@ PATIENCE = 10.0  # seconds for one promise, and for the program to start
 TEST = re.compile(r"^(?:async )?def (test_\w+)", re.M)
 # Where to look when a row of the wire is wrong.
 REFUSED, ANSWERED = "parsing.RequestParser", "connection.Connection"
+GIVEN = 10_000  # a system gives a free port from above this, if asked for 0
 STACK = 0.8  # of this patience; then Python writes where it stands
 HELLO = Case(
     "hello",
@@ -92,8 +93,22 @@ def startable(folder: Path) -> None:
             f"{shown(folder)}/app.py is not there: pico.py has a class Pico"
             " now, so the program is an app that imports it."
         )
-    with serving.launched(folder, patience=PATIENCE):
+    with serving.launched(folder, patience=PATIENCE) as first:
         pass
+    if first.port < GIVEN:
+        refuse_fixed(folder, program, first.port)
+
+
+def refuse_fixed(folder: Path, program: Path, port: int) -> None:
+    """Raise a sentence if a program listens on this port once more."""
+    with serving.launched(folder, patience=PATIENCE) as second:
+        pass
+    if second.port == port:
+        raise WorkshopError(
+            f"{shown(program)} listens on the same port each time (port"
+            f" {port}), though PORT says 0, any free one: where `run` is given"
+            ' no port, take int(os.environ.get("PORT", "8000")).'
+        )
 
 
 def writes_app(step: Step) -> course.Task | None:
