@@ -13,6 +13,7 @@ told so in a sentence. All that is installed goes into .venv; a stamp in it,
 written last, says that it is complete.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -397,7 +398,9 @@ def say(text, end="\n"):
     """Tell how far it is, even if who listened has left (`| head`)."""
     try:
         print(text, end=end, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # as Windows says
+            raise
         sys.stdout = io.StringIO()  # what is said from here on
 
 

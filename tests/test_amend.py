@@ -8,6 +8,7 @@ import pytest
 
 from workshop import amend, steps
 from workshop.errors import ENVIRONMENT, FAIL, PASS, USAGE
+from workshop.verbs import START
 
 TOP = "one\ntwo\nthree\n"
 REST = "four\nfive\nsix\nseven\n"
@@ -205,7 +206,7 @@ def test_a_conflict_is_marked_named_and_the_steps_behind_it_wait(tree, say):
         ["03", "conflict", "pico.py,", "line", "2"],
         ["04", "waits", "pico.py", "(for", "03)"],
     ]
-    assert "`python3 start.py dev amend 03` carries" in " ".join(out.split())
+    assert f"`{START} dev amend 03` carries" in " ".join(out.split())
     after = texts(tree, "pico.py")
     assert after[2].splitlines()[1:6] == [
         "<<<<<<< 03",

@@ -22,6 +22,7 @@ from workshop.bench.counts import Counts
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 from workshop.outcomes import Outcome, Seen
 from workshop.steps import ROOT, find
+from workshop.verbs import PROSE, START
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
 
@@ -65,6 +66,7 @@ def change(path, old, new):
 
 def steady(text):
     """Return a transcript without what differs from run to run."""
+    text = text.replace(START, PROSE)
     text = re.sub(r"\(port \d+\)|port=\d+", "(port N)", text)
     text = re.sub(r"127\.0\.0\.1', \d+", "127.0.0.1', N", text)
     text = re.sub(r"\. Did you mean: '\w+'\?", "", text)  # from 3.12 on
@@ -122,9 +124,15 @@ SCENES = {
     ),
 }
 
+# Windows has no signal for what hangs, and quotes otherwise what is typed.
+ON_POSIX = {"hang", "hang_at_import"}
+ON_POSIX |= {"crash", "exit_of_the_server", "fail", "megabytes"}
+
 
 @pytest.mark.parametrize("name", SCENES)
 def test_check_says_what_its_transcript_says(name, home, say, monkeypatch):
+    if sys.platform == "win32" and name in ON_POSIX:
+        pytest.skip("told otherwise on Windows")
     number, file, old, new = SCENES[name]
     monkeypatch.setattr(verdict, "PATIENCE", 4.0)
     begun(home, number)
@@ -186,7 +194,7 @@ def test_check_of_nothing_says_how_to_begin(say):
     status, out, err = say("check")
 
     assert (status, out) == (USAGE, "")
-    assert "`python3 start.py begin`" in err
+    assert f"`{START} begin`" in err
 
 
 def test_check_asks_for_the_app_before_all_else(home, say):
@@ -199,7 +207,7 @@ def test_check_asks_for_the_app_before_all_else(home, say):
     assert status == FAIL
     assert "app.py is not there: pico.py has a class Pico now" in said
     assert "app.py: hello" in said
-    assert said.endswith("For a hint: python3 start.py hint 4")
+    assert said.endswith(f"For a hint: {START} hint 4")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +268,7 @@ def test_price_that_cannot_be_counted_is_said(home, say, monkeypatch):
 
     assert status == PASS
     assert "Its price is not known: It cannot be counted." in out
-    assert out.endswith("Next: python3 start.py ladder --mine\n")
+    assert out.endswith(f"Next: {START} ladder --mine\n")
 
 
 def test_price_stands_beside_the_reference(home, say, monkeypatch):
@@ -273,7 +281,7 @@ def test_price_stands_beside_the_reference(home, say, monkeypatch):
 
     assert "  bytecodes: 120; reference 100 (+20)\n" in out
     assert "  Python calls: 10; reference 12 (-2)\n" in out
-    assert out.endswith("Next: python3 start.py begin 03\n")
+    assert out.endswith(f"Next: {START} begin 03\n")
 
 
 # watch
@@ -370,7 +378,7 @@ def test_watch_checks_again_on_a_save_and_ends_with_ctrl_c(home):
     said = [program.stdout.readline(), program.stdout.readline()]
 
     (home / "pico.py").write_text(right, "utf-8", newline="\n")
-    said += iter(program.stdout.readline, "Next: python3 start.py begin 02\n")
+    said += iter(program.stdout.readline, f"Next: {START} begin 02\n")
     left = psutil.Process(program.pid).children(recursive=True)
     program.send_signal(signal.SIGINT)
     rest = program.communicate(timeout=20)[0]
@@ -407,4 +415,4 @@ def test_watch_of_nothing_says_how_to_begin(say):
     status, _, err = say("watch")
 
     assert status == USAGE
-    assert "`python3 start.py begin`" in err
+    assert f"`{START} begin`" in err

@@ -11,10 +11,11 @@ from workshop import course, diffs, learning, merge, views, work
 from workshop.errors import ENVIRONMENT, FAIL, PASS, USAGE
 from workshop.serving import Target
 from workshop.steps import ROOT, all_steps, find
+from workshop.verbs import PROSE, START
 
 NUMBERS = [step.number for step in all_steps()]
-UNDO = "Undo: python3 start.py undo\n"
-CHECK = "Next: python3 start.py check\n"
+UNDO = f"Undo: {START} undo\n"
+CHECK = f"Next: {START} check\n"
 TASKS = [
     {
         "title": "Find the handler",
@@ -145,7 +146,7 @@ def test_begin_leaves_files_that_are_no_code_of_a_step(say, mine):
     own = {"notes.txt": b"x", "helper.py": b"x = 1\n", "test_it.py": b""}
     for path, content in own.items():
         (mine / path).write_bytes(content)
-    (mine / "parsing.py").write_text("mine = 1\n", "utf-8")
+    (mine / "parsing.py").write_bytes(b"mine = 1\n")
 
     _, out, _ = say("begin", "02")
 
@@ -158,7 +159,7 @@ def test_begin_leaves_files_that_are_no_code_of_a_step(say, mine):
 
 def test_begin_of_a_folder_that_was_never_begun_keeps_it(say, mine):
     mine.mkdir()
-    (mine / "pico.py").write_text("mine = 1\n", "utf-8")
+    (mine / "pico.py").write_bytes(b"mine = 1\n")
 
     say("begin")
     said = say("undo")[1]
@@ -225,9 +226,9 @@ def test_hint_gives_one_more_at_each_call(say, two_tasks):
         assert "routing.Router.match: unknown path is a 404\n" in out
         assert out.count("\nHint ") == count
         assert f"Hint {count} of 3: {TASKS[0]['hints'][count - 1]}" in out
-    assert "One more: python3 start.py hint 1\n" in outs[1]
-    assert "python3 start.py solve --task 1\n" in outs[2]
-    assert "python3 start.py diff --mine\n" in outs[2]
+    assert f"One more: {START} hint 1\n" in outs[1]
+    assert f"{START} solve --task 1\n" in outs[2]
+    assert f"{START} diff --mine\n" in outs[2]
 
 
 def test_hint_is_remembered_when_the_step_is_begun_anew(say, two_tasks):
@@ -341,7 +342,7 @@ def test_solve_merges_with_what_the_learner_wrote(say, mine):
         "    MINE = 1\n\n    def run",
     )
     edit(mine / "app.py", "Hello", "Good morning")
-    (mine / "helper.py").write_text("x = 1\n", "utf-8")
+    (mine / "helper.py").write_bytes(b"x = 1\n")
 
     status, _, _ = say("solve")
 
@@ -458,18 +459,18 @@ def test_solve_leaves_an_extension_of_the_learner_s(say, mine):
     [
         (
             ["--hunk", "99"],
-            "Step 02 has no hunk 99: `python3 start.py diff 01 02 --hunks`"
+            f"Step 02 has no hunk 99: `{START} diff 01 02 --hunks`"
             " shows those it has.",
         ),
         (
             ["--hunk", "0"],
-            "Step 02 has no hunk 0: `python3 start.py diff 01 02 --hunks`"
+            f"Step 02 has no hunk 0: `{START} diff 01 02 --hunks`"
             " shows those it has.",
         ),
         (
             ["--hunk", "3"],
             "Hunk 3 of step 02 is in your code already:"
-            " `python3 start.py diff --mine` shows what is still yours.",
+            f" `{START} diff --mine` shows what is still yours.",
         ),
         (["--task", "9"], "Step 02 has no task 9: its tasks are 1 to 4."),
         (["--task", "1", "--hunk", "1"], "Give --hunk or --task, not both."),
@@ -718,7 +719,7 @@ def test_status_tells_steps_tasks_hints_and_the_last_backup(say, two_tasks):
     assert any(line.startswith("01 Raw protocol done ") for line in lines)
     assert "Step 02: 1 of 6 hunks were brought in from the solution." in lines
     assert f"Last backup: 1, before `solve`, {work.saved()[0].when}" in lines
-    assert lines[-1] == "Next: python3 start.py check"
+    assert lines[-1] == f"Next: {START} check"
 
 
 @pytest.mark.parametrize(
@@ -733,7 +734,7 @@ def test_status_of_a_step_that_is_done_says_what_follows(
     out = say("status")[1]
 
     assert "done, now" in out
-    assert out.endswith(f"Next: python3 start.py {following}\n")
+    assert out.endswith(f"Next: {START} {following}\n")
 
 
 def test_hint_after_a_pass_says_what_follows(say, two_tasks):
@@ -850,7 +851,7 @@ def test_verb_before_begin_says_to_begin(say, mine, words):
 
     assert status == USAGE
     assert sentence(err) == (
-        "There is no work/ that was begun: `python3 start.py begin` makes it."
+        f"There is no work/ that was begun: `{START} begin` makes it."
     )
     assert not mine.exists()
 
@@ -862,7 +863,7 @@ def test_who_lost_the_folder_is_told_of_the_last_copy(say, mine):
 
     status, _, err = say("status")
     assert status == USAGE
-    assert "`python3 start.py undo` brings the last copy back." in err
+    assert f"`{START} undo` brings the last copy back." in err
     assert (say("undo")[0], (mine / "pico.py").is_file()) == (PASS, True)
 
 
@@ -892,7 +893,7 @@ def test_state_that_is_broken_is_told_and_goto_mends_it(say, mine, text):
         assert status == USAGE
         said = sentence(err)
         assert said.startswith("work/progress.toml cannot be read (")
-        assert said.endswith("as with `python3 start.py goto 01`.")
+        assert said.endswith(f"as with `{START} goto 01`.")
     assert (mine / "pico.py").read_text("utf-8") == "mine = 1\n"
     assert say("goto", "02")[0] == PASS
     assert code(mine) == start_of("02")
@@ -966,7 +967,7 @@ def pattern(lines):
 def test_guide_shows_what_the_verbs_say(say):
     blocks = SHOWN.findall(GUIDE)
     for block in blocks:
-        command, *expected = block.splitlines()
+        command, *expected = block.replace(PROSE, START).splitlines()
         status, out, _ = say(*command.removeprefix("$ ").split()[2:])
 
         assert status == PASS

@@ -28,7 +28,7 @@ from workshop.present import opened, plan
 from workshop.prompter import Proofs, Show
 from workshop.proof import Errand, Verdict
 from workshop.steps import ROOT, all_steps, find
-from workshop.verbs import stage
+from workshop.verbs import START, stage
 
 TERMINAL = pytest.mark.skipif(
     os.name != "posix", reason="needs a pseudo-terminal"
@@ -731,8 +731,8 @@ def test_present_backs_work_up_and_tells_how_to_undo(folder):
     assert (done.returncode, done.stderr) == (PASS, "")
     (kept,) = work.backups().iterdir()
     assert (kept / "pico.py").read_text("utf-8") == "mine = 1\n"
-    assert "`python3 start.py undo 1` has it." in done.stdout
-    assert "`python3 start.py present` goes on there." in done.stdout
+    assert f"`{START} undo 1` has it." in done.stdout
+    assert f"`{START} present` goes on there." in done.stdout
     assert code(folder) == code(find("01").folder)
 
 

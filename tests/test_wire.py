@@ -6,6 +6,7 @@ look at the answers: h11 in every row, curl, and h11 as a client.
 
 import contextlib
 import functools
+import os
 import shutil
 import socket
 import struct
@@ -575,6 +576,7 @@ def run(*words):
     return subprocess.run(
         [sys.executable, "-m", "workshop.wire", *words],
         cwd=Path(wire.__file__).parent.parent,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         check=False,
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ Does not know: how a verb does its work; modules are loaded when needed.
 """
 
 import contextlib
+import errno
 import importlib
 import os
 import pkgutil
@@ -99,7 +100,7 @@ def main(words: list[str] | None = None) -> int:
 
 def run(words: list[str]) -> int:
     """Run a verb whose words have been read."""
-    with contextlib.suppress(BrokenPipeError), ended_kindly():
+    with contextlib.suppress(BrokenPipeError), of_pipes(), ended_kindly():
         try:
             status = app(words, prog_name="workshop", standalone_mode=False)
             sys.stdout.flush()
@@ -113,6 +114,17 @@ def run(words: list[str]) -> int:
     # Who reads our output has seen enough: `workshop diff 02 03 | head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return PASS
+
+
+@contextlib.contextmanager
+def of_pipes() -> Iterator[None]:
+    """Call it a broken pipe, what Windows calls an invalid argument."""
+    try:
+        yield
+    except OSError as error:
+        if sys.platform == "win32" and error.errno == errno.EINVAL:
+            raise BrokenPipeError from error
+        raise
 
 
 def usage(error: Any) -> str:
@@ -174,7 +186,7 @@ def serve(
         chosen.folder, env=env, grace=SERVE_GRACE, echo=True
     ) as running:
         say(f"Try: curl -i {running.url}/hello/you  (Ctrl-C ends it.)")
-        status = running.process.wait()
+        status = serving.wait(running.process)
     raise WorkshopError(
         f"{chosen.name} ended by itself, with status {status}.", FAIL
     )
@@ -524,7 +536,7 @@ def docs(
         **serving.apart(),
     )
     try:
-        status = process.wait()
+        status = serving.wait(process)
     finally:
         serving.end(process)
     return FAIL if status else PASS

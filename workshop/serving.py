@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from workshop.steps import all_steps, find
 
 PATIENCE = 10.0  # seconds until a program must say that it listens
 GRACE = 3.0  # seconds until a program that was told to end is killed
+MOMENT = 0.1  # seconds from one look at a program to the next
 LONG = 65536  # bytes of a line, or of a log, that are kept
 # What tells a child that coverage measures it, and where plugin.py puts it
 # aside: a Python that is measured takes ten times as long to start, so only
@@ -301,7 +303,8 @@ class Ears:
 def show(line: bytes, stream: TextIO) -> None:
     """Pass on a line that a program wrote."""
     with contextlib.suppress(OSError, ValueError):
-        stream.write(line.decode("utf-8", "backslashreplace"))
+        text = line.decode("utf-8", "backslashreplace")
+        stream.write(text.replace("\r\n", "\n"))
         stream.flush()
 
 
@@ -337,7 +340,15 @@ def last(errors: Path) -> str:
     """Return the end of what a program wrote."""
     with errors.open("rb") as file:
         file.seek(max(0, errors.stat().st_size - LONG))
-        return file.read().decode("utf-8", "replace")
+        text = file.read().decode("utf-8", "replace")
+    return text.replace("\r\n", "\n")  # as Windows ends a line
+
+
+def wait(process: subprocess.Popen[Any]) -> int:
+    """Return how a program ended; on Windows only a sleep hears Ctrl-C."""
+    while sys.platform == "win32" and process.poll() is None:
+        time.sleep(MOMENT)
+    return process.wait()
 
 
 def end(process: subprocess.Popen[Any], grace: float = GRACE) -> None:

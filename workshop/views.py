@@ -5,11 +5,12 @@ Does not know: where any of it comes from.
 """
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -65,6 +66,7 @@ def patch(found: Sequence["FileDiff"]) -> None:
     """Print a patch, coloured on a terminal."""
     from workshop import diffs
 
+    as_in_files(sys.stdout)
     lines = [*diffs.patch(found)]
     for line in lines:
         head = line.startswith(("--- ", "+++ "))
@@ -75,6 +77,13 @@ def patch(found: Sequence["FileDiff"]) -> None:
             "Letters that ASCII lacks were spelled: leave --plain out where"
             " this is to be applied as a patch."
         )
+
+
+def as_in_files(stream: Any) -> None:
+    """Let Windows write lines to a file as git has them, for `git apply`."""
+    if sys.platform == "win32" and not stream.isatty():
+        encoding = "ascii" if plain() else "utf-8"
+        stream.reconfigure(encoding=encoding, newline="\n")
 
 
 def named(found: Sequence["FileDiff"]) -> None:

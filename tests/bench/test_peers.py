@@ -16,6 +16,7 @@ from workshop.bench.study import Options, conduct
 from workshop.cli import main
 from workshop.errors import WorkshopError
 from workshop.exchange import Answer
+from workshop.verbs import START
 
 EXPERIMENT = find("peers")
 NAMES = [peer.name for peer in PEERS]
@@ -165,7 +166,7 @@ def test_without_its_environment_one_sentence_says_what_to_do(
 
     assert main(["bench", "peers"]) == 3
     said = capsys.readouterr().err
-    assert "run `python3 start.py bench peers --install`" in said
+    assert f"run `{START} bench peers --install`" in said
 
 
 def test_who_cannot_be_imported_is_left_out(monkeypatch):

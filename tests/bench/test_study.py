@@ -13,6 +13,7 @@ from workshop.bench.experiment import Lab, lab
 from workshop.bench.measure import Plan
 from workshop.bench.study import Options, conduct
 from workshop.errors import WorkshopError
+from workshop.verbs import START
 
 
 def three(study):
@@ -63,7 +64,7 @@ def test_points_are_shown_and_kept(conducted, tmp_path):
         "value": 2,
     }
     assert result["plan"] == {"points": 3}
-    assert result["command"] == "python3 start.py bench x --quick"
+    assert result["command"] == f"{START} bench x --quick"
     assert "Is it so?" in text
     assert "It is so." in text
     assert (tmp_path / "o.svg").read_text() == "<svg/>"
@@ -118,4 +119,4 @@ def test_words_are_part_of_the_command(conducted):
 
     study = lab("x", Options(words=("HEAD",)), words)
 
-    assert study.command() == "python3 start.py bench x HEAD"
+    assert study.command() == f"{START} bench x HEAD"
