@@ -364,9 +364,15 @@ def guard(rooms: Rooms) -> None:
     """Raise unless the code under test is the target's own."""
     folder = rooms.folder.resolve()
     for name, module in rooms.modules.loaded.items():
-        origin = Path(module.__file__ or "").resolve()
+        origin = resolved(module.__file__ or "")
         if not origin.is_relative_to(folder):
             raise Left(f"{name} comes from {origin}, not {rooms.folder}")
+
+
+@functools.cache
+def resolved(path: str) -> Path:
+    """Resolve once: every test loads the same files."""
+    return Path(path).resolve()
 
 
 # Tests that are coroutines
@@ -525,27 +531,18 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
 
 
 def children() -> set[int]:
-    """Return the processes that this one has started, dead ones apart."""
-    pids = set()
-    for child in started():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.status() != psutil.STATUS_ZOMBIE:
-                pids.add(child.pid)
-    return pids
+    """Return the processes that this one has started, dead ones too.
 
-
-def started() -> Iterator[psutil.Process]:
-    """Yield our children; Linux may know them without a look at all."""
-    lists = list(Path("/proc/self/task").glob("*/children"))
-    if not lists:
-        yield from psutil.Process().children()
-    for path in lists:
-        pids = ""
-        with contextlib.suppress(OSError):  # The thread has ended.
-            pids = path.read_text("ascii")
-        for pid in pids.split():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                yield psutil.Process(int(pid))
+    Linux may know them without a look at all processes.
+    """
+    threads = Path("/proc/self/task")
+    if not (threads / str(os.getpid()) / "children").exists():
+        return {child.pid for child in psutil.Process().children()}
+    pids = ""
+    for thread in threads.iterdir():
+        with contextlib.suppress(OSError):  # It has ended.
+            pids += (thread / "children").read_text("ascii")
+    return set(map(int, pids.split()))
 
 
 def reap(pids: set[int]) -> None:
@@ -553,7 +550,9 @@ def reap(pids: set[int]) -> None:
     left = []
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
-            left.append(psutil.Process(pid))
+            child = psutil.Process(pid)
+            if child.status() != psutil.STATUS_ZOMBIE:
+                left.append(child)
     _, alive = psutil.wait_procs(left, timeout=PATIENCE)
     if alive:
         names = ", ".join(" ".join(child.cmdline()) for child in alive)

@@ -111,9 +111,11 @@ def entered(folder: Path) -> Iterator[None]:
     of the steps are compiled once, if there is a place to keep it.
     """
     own = {path.stem for path in folder.glob("*.py")} | {"extensions"}
+    own -= sys.stdlib_module_names
     for name in list(sys.modules):
-        if name.partition(".")[0] in own - sys.stdlib_module_names:
+        if name.partition(".")[0] in own:
             del sys.modules[name]
+    before = set(sys.modules)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     kept = sys.pycache_prefix, sys.dont_write_bytecode
@@ -125,8 +127,9 @@ def entered(folder: Path) -> Iterator[None]:
         sys.pycache_prefix, sys.dont_write_bytecode = kept
         sys.path.remove(str(folder))
         below = f"{folder}{os.sep}"
-        for name, module in list(sys.modules.items()):
-            if (getattr(module, "__file__", None) or "").startswith(below):
+        for name in sys.modules.keys() - before:
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.startswith(below):
                 del sys.modules[name]
 
 
