@@ -96,15 +96,16 @@ FIXED = """    for port in range(9400, 9500):
             pass
 """
 ASKED = '    port = int(os.environ.get("PORT", "8000"))\n'
+SLEEP = "__import__('time').sleep(60)"  # as good as a loop, and no work
 SCENES = {
     "pass": ("01", "pico.py", None, None),
     "fail": ("02", "pico.py", "HttpError(405,", "HttpError(404,"),
     "hang": ("02", "pico.py", LOOKUP, LOOKUP + "        while True: pass\n"),
     "hang_of_a_promise": (
         *("02", "routing.py", "        allowed = set()\n"),
-        "        allowed = set()\n        while path == '/users': pass\n",
+        f"        allowed = set()\n        if path == '/users': {SLEEP}\n",
     ),
-    "hang_at_import": ("01", "pico.py", "import os\n", "while True: pass\n"),
+    "hang_at_import": ("01", "pico.py", "import os\n", f"{SLEEP}\n"),
     "crash": ("01", "pico.py", WRITE, "        raise ValueError('oops')\n"),
     "exit_of_the_server": ("01", "pico.py", WRITE, "        os._exit(3)\n"),
     "exit_of_a_promise": (
