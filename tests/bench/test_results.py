@@ -15,7 +15,7 @@ from workshop.errors import WorkshopError
 from workshop.hashes import sources
 from workshop.steps import ROOT
 
-COMMITTED = ["ladder", "extensions"]
+COMMITTED = ["ladder", "elsewhere", "extensions"]
 
 
 @pytest.fixture(scope="module", params=COMMITTED)
@@ -149,10 +149,11 @@ def test_what_the_lab_found_is_whole_and_says_it_in_words(
 ):
     found = results.read(results.RESULTS / f"{name}.json")
     shaped = validate if "arms" in found else validate_study
+    asked = "ladder" if name == "elsewhere" else name  # on another machine
 
     shaped(found)
-    assert (found["experiment"], found["complete"]) == (name, True)
+    assert (found["experiment"], found["complete"]) == (asked, True)
     assert found["valid"]
-    assert words(found["sentences"]) == words(find(name).sentences(found))
+    assert words(found["sentences"]) == words(find(asked).sentences(found))
     assert words(found["sentences"])
-    assert find(name).picture(found).startswith("<svg")
+    assert find(asked).picture(found).startswith("<svg")
