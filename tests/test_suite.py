@@ -1,5 +1,7 @@
 """One command for all checks: each is shown, any failure is a failure."""
 
+from pathlib import Path
+
 import pytest
 
 from workshop import suite
@@ -53,8 +55,20 @@ def test_suite_tells_of_branches_even_if_a_test_fails(monkeypatch):
     monkeypatch.setattr(suite, "python", python)
 
     assert suite.covered() == 1
-    assert asked == [
-        ("pytest", "-n"),
-        ("coverage", "combine"),
-        ("coverage", "report"),
-    ]
+    assert asked == [("pytest", "-n"), ("coverage", "report")]
+
+
+def test_data_of_a_server_that_was_killed_is_left_out(monkeypatch, capfd):
+    left = []
+
+    def python(*words, env):
+        data = Path(env["COVERAGE_FILE"])
+        if "pytest" in words:
+            data.with_name("data.killed").write_bytes(b"begun")
+        left.extend(data.parent.iterdir() if "report" in words else [])
+        return 0
+
+    monkeypatch.setattr(suite, "python", python)
+
+    assert suite.covered() == 0
+    assert (left, capfd.readouterr()) == ([], ("", ""))

@@ -121,6 +121,8 @@ def is_controller(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     # A job in the background ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What a task says that is collected between two tests is nobody's.
+    logging.getLogger("asyncio").addHandler(logging.NullHandler())
     if suite.COVERED in os.environ and not is_controller(config):
         settings = os.environ.pop(suite.COVERED)
         config.stash[COVERAGE] = new_coverage(config, settings)
