@@ -103,6 +103,9 @@ def test_begin_tells_goal_tasks_places_and_what_is_red(say, number):
     red, every = len(learning.red(step)), views.tests(step.folder)
     many = f"all {red}" if red == every else f"{red} of the {every}"
     assert f"Red now: {many} promises of the step" in said
+    already = learning.kept(step)
+    assert len(already) == every - red
+    assert all(promise in said for promise in already)
     for task in course.tasks(step):
         assert f"{task.number}. {task.title} {task.symbol}: " in said
         assert task.promise in said

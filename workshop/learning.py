@@ -5,6 +5,7 @@ Does not know: tests and how they run, hunks and how they are merged.
 """
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,18 +145,23 @@ def guide_of(step: Step) -> str:
 
 
 def red(step: Step) -> list[str]:
-    """Return the promises that the starting point of a step breaks.
+    """Return the promises of a step that its starting point breaks."""
+    return [promise for promise, kept in promises(step) if not kept]
 
-    They are those of the step, but what the step before kept already.
-    """
+
+def kept(step: Step) -> list[str]:
+    """Return those that it keeps, as the step before kept them already."""
+    return [promise for promise, kept in promises(step) if kept]
+
+
+def promises(step: Step) -> Iterator[tuple[str, bool]]:
+    """Yield the promises of a step, and whether they were kept before."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return [
-        course.sentence(node.name)
-        for path in sorted(step.folder.glob("test_*.py"))
-        for node in ast.parse(path.read_text("utf-8")).body
-        if isinstance(node, kinds) and node.name.startswith("test_")
-        if not any(map(kept_before, node.decorator_list))
-    ]
+    for path in sorted(step.folder.glob("test_*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, kinds) and node.name.startswith("test_"):
+                marks = node.decorator_list
+                yield course.sentence(node.name), any(map(kept_before, marks))
 
 
 def kept_before(mark: ast.expr) -> bool:

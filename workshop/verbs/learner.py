@@ -41,7 +41,7 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     Without NN it is the step in hand; the first time it is 01. What is in
     work/ is backed up before.
     """
-    from workshop import learning, views
+    from workshop import learning
     from workshop.steps import find
 
     begun = learning.begin(find(step or learning.current()), "begin")
@@ -49,9 +49,12 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     tell(begun.step.data["sentence"])
     tell(what_is_there(begun))
     tasks_of(begun)
-    red, every = len(learning.red(begun.step)), views.tests(begun.step.folder)
-    many = f"all {red}" if red == every else f"{red} of the {every}"
+    kept = learning.kept(begun.step)
+    red = len(learning.red(begun.step))
+    many = f"{red} of the {red + len(kept)}" if kept else f"all {red}"
     tell(f"Red now: {many} promises of the step, these among them.")
+    if kept:
+        tell(f"Kept already: {'; '.join(kept)}.")
     ended(begun)
     return PASS
 
