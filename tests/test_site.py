@@ -6,12 +6,14 @@ import html.parser
 import http.server
 import json
 import os
+import py_compile
 import re
 import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
@@ -97,6 +99,8 @@ COLOURS = """() => {
 def site(tmp_path_factory):
     """Build the site, once; what mkdocs says about it is a failure."""
     folder = tmp_path_factory.mktemp("site")
+    example = ROOT / "docs" / "examples" / "counter.py"
+    left = Path(py_compile.compile(str(example)))  # as if it had been run
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", folder],
         cwd=ROOT,
@@ -107,6 +111,7 @@ def site(tmp_path_factory):
         encoding="utf-8",
         check=False,
     )
+    left.unlink()
     assert done.returncode == 0, done.stdout
     assert "WARNING" not in done.stdout, done.stdout
     return folder
@@ -158,6 +163,10 @@ def test_every_link_within_the_site_leads_somewhere(site):
             ):
                 broken.append((path.name, link))
     assert broken == []
+
+
+def test_no_compiled_file_of_an_example_is_published(site):
+    assert list(site.rglob("*.pyc")) == []
 
 
 def test_every_page_of_the_nav_is_built(site):
