@@ -56,6 +56,7 @@ def say(say):
             "WARN",
         ),
         (conditions.others(0.5), conditions.others(0.51), "WARN"),
+        (conditions.others(None), conditions.others(9.0), "WARN"),
         (conditions.steal(None, 1.0), conditions.steal(9.0, 1.0), "WARN"),
         (conditions.steal(0.0, 1.0), conditions.steal(9.0, 1.0), "WARN"),
         (

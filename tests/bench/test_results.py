@@ -131,6 +131,15 @@ def test_the_machine_is_described(validate):
     assert facts["cores"] >= 1
 
 
+def test_a_machine_that_does_not_tell_its_load_is_described(monkeypatch):
+    def refuse():
+        raise RuntimeError("no performance counters")
+
+    monkeypatch.setattr(machine.psutil, "getloadavg", refuse)
+
+    assert machine.facts()["load_average"] is None
+
+
 LAB = sorted(
     path.stem
     for path in results.RESULTS.glob("*.json")

@@ -54,7 +54,7 @@ def conditions() -> Iterator[Fact]:
     cpu = functools.partial(servers.cpu_seconds, psutil.Process())
     yield clock(tick(cpu), tick(time.perf_counter))
     yield battery(machine.battery())
-    yield others(psutil.getloadavg()[0])
+    yield others(machine.load_average())
     yield port()
 
 
@@ -141,7 +141,9 @@ def battery(text: str) -> Fact:
     return judged("battery", text, good, "plug it in")
 
 
-def others(load: float) -> Fact:
+def others(load: float | None) -> Fact:
+    if load is None:
+        return Fact("other work", "this system does not tell")
     return judged(
         "other work",
         f"load {load:.2f} in the last minute",

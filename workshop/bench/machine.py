@@ -32,7 +32,7 @@ def facts() -> dict[str, Any]:
         "versions": {name: version(name) for name in PACKAGES},
         "commit": commit(),
         "battery": battery(),
-        "load_average": round(psutil.getloadavg()[0], 2),
+        "load_average": load_average(),
     }
 
 
@@ -76,6 +76,14 @@ def battery() -> str:
         return "none"
     plugged = "plugged in" if sensor.power_plugged else "on battery"
     return f"{plugged}, {sensor.percent:.0f} %"
+
+
+def load_average() -> float | None:
+    """Return how many wanted a core in the last minute, if that is told."""
+    try:
+        return round(float(psutil.getloadavg()[0]), 2)
+    except (OSError, RuntimeError):  # Windows without performance counters
+        return None
 
 
 def stolen() -> float | None:

@@ -221,7 +221,7 @@ class Study:
     def caption(self, result: dict[str, Any]) -> None:
         """Say how far the figures can be trusted."""
         others = result["machine"]["load_average"]
-        if others > QUIET:
+        if others and others > QUIET:
             self.say(
                 f"This machine was busy with other work (load {others}) when"
                 " we began: that makes dear rungs look dearer. Take figures"
