@@ -28,6 +28,9 @@ def sample(arm, cpu_us, switches=0.0, seconds=1.0, number=0):
     return Sample(arm, number, 0, cpu_us, 10_000, seconds, switches, 0, {})
 
 
+PATIENCE = 20  # seconds: hypercorn listens before it has imported all
+
+
 def point(cost, **more):
     """Return a point that took so many microseconds."""
     found = {"median": cost, "low": cost, "high": cost, "confidence": 0.95}
@@ -52,7 +55,7 @@ def told(quick=False, **more):
 def test_each_server_gives_the_same_answer(name):
     arm = ARMS[name]
     with launched(arm.folder, arm.program, arm.env) as running:
-        exchange = Wire(running.url).send(
+        exchange = Wire(running.url, PATIENCE).send(
             arm.case.request.replace(
                 b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"
             )
