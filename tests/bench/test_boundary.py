@@ -20,15 +20,13 @@ from workshop.steps import find as step
 
 BOUNDARY = find("boundary")
 ARMS = {arm.name: arm for arm in boundary.arms(quick=False)}
+PATIENCE = 20  # seconds: hypercorn listens before it has imported all
 TINY = Plan(rounds=1, seconds=0.02, warm_up=0.02, connections=2)
 
 
 def sample(arm, cpu_us, switches=0.0, seconds=1.0, number=0):
     """Return a launch that answered 10,000 requests."""
     return Sample(arm, number, 0, cpu_us, 10_000, seconds, switches, 0, {})
-
-
-PATIENCE = 20  # seconds: hypercorn listens before it has imported all
 
 
 def point(cost, **more):
