@@ -333,8 +333,8 @@ def install(groups):
 def compile_clone():
     """Compile the clone's modules, as pip compiles those of packages.
 
-    A verb, or a server of a step, starts a fifth sooner then. What is edited
-    later is compiled at each start, because our programs leave no caches.
+    Verbs, and servers of the steps, start sooner then. What is edited later
+    is compiled at each start, because our programs leave no caches.
     """
     command = [str(venv_python()), "-m", "compileall", "-q"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -399,7 +399,8 @@ def say(text, end="\n"):
     try:
         print(text, end=end, flush=True)
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EINVAL):  # as Windows says
+        windows = os.name == "nt" and error.errno == errno.EINVAL
+        if error.errno != errno.EPIPE and not windows:
             raise
         sys.stdout = io.StringIO()  # what is said from here on
 

@@ -146,12 +146,12 @@ def guide_of(step: Step) -> str:
 
 def red(step: Step) -> list[str]:
     """Return the promises of a step that its starting point breaks."""
-    return [promise for promise, kept in promises(step) if not kept]
+    return [promise for promise, before in promises(step) if not before]
 
 
 def kept(step: Step) -> list[str]:
     """Return those that it keeps, as the step before kept them already."""
-    return [promise for promise, kept in promises(step) if kept]
+    return [promise for promise, before in promises(step) if before]
 
 
 def promises(step: Step) -> Iterator[tuple[str, bool]]:

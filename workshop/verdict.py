@@ -93,17 +93,17 @@ def startable(folder: Path) -> None:
             f"{shown(folder)}/app.py is not there: pico.py has a class Pico"
             " now, so the program is an app that imports it."
         )
-    with serving.launched(folder, patience=PATIENCE) as first:
+    with serving.launched(folder, patience=PATIENCE) as running:
         pass
-    if first.port < GIVEN:
-        refuse_fixed(folder, program, first.port)
+    if running.port < GIVEN:
+        refuse_fixed(folder, program, running.port)
 
 
 def refuse_fixed(folder: Path, program: Path, port: int) -> None:
     """Raise a sentence if a program listens on this port once more."""
-    with serving.launched(folder, patience=PATIENCE) as second:
+    with serving.launched(folder, patience=PATIENCE) as running:
         pass
-    if second.port == port:
+    if running.port == port:
         raise WorkshopError(
             f"{shown(program)} listens on the same port each time (port"
             f" {port}), though PORT says 0, any free one: where `run` is given"
