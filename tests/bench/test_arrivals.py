@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from workshop.bench.arrivals import Queue, between, poisson
-from workshop.bench.load import percentiles
+from workshop.bench.offered import percentiles
 
 STALL, OVER = 5.0, 5.2  # seconds: nothing is answered between these
 

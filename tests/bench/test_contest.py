@@ -1,7 +1,7 @@
 """Servers that do several kinds of work: interleaved, checked, compared."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -31,8 +31,10 @@ class Fake:
     @contextlib.contextmanager
     def launch(self, core):
         self.calls.append("launch")
-        yield self
-        self.calls.append("end")
+        try:
+            yield replace(self, answers=0)
+        finally:
+            self.calls.append("end")
 
     def check(self, server):
         self.calls.append("check")
@@ -41,7 +43,12 @@ class Fake:
         fields = {"date": "now"} if self.dated else {}
         return [Case(work, b"GET /", 200, fields) for work in WORKS]
 
-    host, port = "127.0.0.1", 80
+    port = 80
+
+    @property
+    def host(self):
+        """What our generator needs to find us."""
+        return self
 
     def usage(self):
         slept = int(self.answers * self.switches)
@@ -52,18 +59,25 @@ class Load:
     """A generator that has always a thousand answers a second."""
 
     name = "fake"
+    seconds = 0
 
-    def __init__(self, *entrants):
-        self.entrants = entrants
-        self.opened = []
+    def another(self):
+        return Load()
 
     def open(self, host, port, case):
-        self.opened.append(case.name)
+        self.entrant = host
+
+    def turn(self, seconds):
+        self.entrant.answers += round(1000 * seconds)
+        self.seconds += seconds
+
+    def sums(self):
+        seconds, self.seconds = self.seconds, 0
+        return Run(round(1000 * seconds), seconds)
 
     def run(self, seconds):
-        for entrant in self.entrants:
-            entrant.answers += int(1000 * seconds)
-        return Run(int(1000 * seconds), seconds)
+        self.turn(seconds)
+        return self.sums()
 
     def close(self):
         pass
@@ -71,7 +85,7 @@ class Load:
 
 def raced(*entrants, plan=PLAN):
     contest = Contest(entrants, WORKS)
-    run(contest, Load(*entrants), plan, None)
+    run(contest, Load(), plan, None)
     return contest
 
 
@@ -79,7 +93,7 @@ def sampled(shares, switches):
     """Return a contest whose only entrant used these shares of its core."""
     contest = Contest([Fake("a")], WORKS)
     contest.races["hello"].samples = [
-        Sample("a", n, 0, share * 1e6 / 100, 100, 1.0, switches, 1, {})
+        Sample("a", n, 0, share * 1e6 / 100, 100, 1.0, switches, 1)
         for n, share in enumerate(shares)
     ]
     return contest
@@ -90,7 +104,9 @@ def test_each_launch_does_each_work_and_is_checked_before_and_after():
     contest = raced(one, two)
 
     assert two.calls == ["launch", "check", "check", "end"] * 2
-    assert one.calls == ["launch", "check", "check", "end"] * 4  # and again
+    # And its second copy, which runs at the same time.
+    both = ["launch", "check"] * 2 + ["check"] * 2 + ["end"] * 2
+    assert one.calls == both * 2
     for work in WORKS:
         rounds = [s.round for s in contest.races[work].of("two")]
         assert rounds == [0, 1]
@@ -112,7 +128,7 @@ def test_who_answers_wrongly_runs_no_more_and_is_told():
     good, bad = Fake("good"), Fake("bad", wrong="it lied")
     contest = raced(good, bad)
 
-    assert bad.calls == ["launch", "check"]
+    assert bad.calls == ["launch", "check", "end"]
     assert contest.point("bad", server="x") == {
         "name": "bad",
         "wrong": "it lied",
@@ -183,12 +199,14 @@ def test_order_changes_from_round_to_round():
     told = []
     entrants = [Fake(name) for name in "abc"]
     contest = Contest(entrants, WORKS)
-    run(contest, Load(*entrants), PLAN, None, lambda t, s: told.append((t, s)))
+    run(contest, Load(), PLAN, None, lambda t, s: told.append((t, s)))
 
-    names = [text.rpartition(": ")[2] for text, _ in told]
+    names = [t.split("launching ")[1] for t, _ in told if "launching" in t]
     assert sorted(names[:4]) == ["a", "again", "b", "c"]
     assert names[4:] == names[3::-1]
-    assert [share for _, share in told] == [n / 8 for n in range(8)]
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert told[-1][0] == "round 2 of 2: post, turn 40 of 40"
 
 
 def test_generator_gets_processes_until_the_server_is_busy():
@@ -196,9 +214,7 @@ def test_generator_gets_processes_until_the_server_is_busy():
     load = object.__new__(Builtin)
     load.processes = ["one"]
     load.add_process = lambda: load.processes.append("more")
-    fake = Load(lazy)
-    for name in ("open", "run", "close"):
-        setattr(load, name, getattr(fake, name))
+    load.another = Load
 
     enough(Contest([lazy], WORKS), load, PLAN, None, 3)
     assert len(load.processes) == 3
@@ -230,7 +246,7 @@ def test_noise_is_kept_even_if_we_are_interrupted():
     study = Study()
     entrant = Fake("a")
     with pytest.raises(KeyboardInterrupt):
-        hold(study, Contest([entrant], WORKS), Load(entrant), PLAN)
+        hold(study, Contest([entrant], WORKS), Load(), PLAN)
 
     assert study.plan["load"] == "fake"
     assert study.plan["noise"]["hello"] == {"limit": None, "samples": []}

@@ -42,13 +42,13 @@ class Machine:
                 self.after -= 1
                 if self.after < 0:
                     raise KeyboardInterrupt
-                tell(name, number)
+                tell(name, number / plan.rounds)
                 if name == self.wrong:
                     race.wrong[name] = "it lied"
                     continue
                 cost = 20 * (1 + TURN * int(known[name].env["BURN"]))
                 cost *= math.exp(self.lot.gauss(0, self.spread))
-                figures = (cost, 1000, 0.1, 0.0, 0, {})
+                figures = (cost, 1000, 0.1, 0.0, 0)
                 race.samples.append(Sample(name, number, position, *figures))
 
 

@@ -1,6 +1,7 @@
 """The load generators: each answer is counted, and each is checked."""
 
 import asyncio
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -16,7 +17,6 @@ from workshop.bench.load import (
     ClosedLoop,
     Run,
     joined,
-    percentiles,
 )
 from workshop.bench.servers import server
 from workshop.bench.shapes import CUT, PIPELINED, PLAINTEXT
@@ -260,21 +260,10 @@ def test_the_builtin_generator_asks_a_step_in_other_segments(case):
     assert run.answers >= 8
 
 
-def test_percentiles_are_told_only_where_the_samples_suffice():
-    seconds = [number / 1000 for number in range(1, 1001)]
-
-    assert percentiles(seconds) == {"p50": 501.0, "p90": 901.0, "p99": 991.0}
-    assert set(percentiles(seconds[:99])) == {"p50"}
-    assert set(percentiles(seconds * 10)) == {"p50", "p90", "p99", "p99.9"}
-
-
 def test_runs_of_several_processes_are_one():
-    runs = [
-        Run(10, 1.0, None, {"p50": 1.0, "p90": 2.0}, 41),
-        Run(20, 1.1, "late", {"p50": 3.0}, 41),
-    ]
+    runs = [Run(10, 1.0, None, 41), Run(20, 1.1, "late", 41)]
 
-    assert joined(runs) == Run(30, 1.1, "late", {"p50": 3.0}, 41)
+    assert joined(runs) == Run(30, 1.1, "late", 41)
 
 
 def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path, tiny):
@@ -289,6 +278,35 @@ def test_the_builtin_generator_asks_from_processes_of_its_own(tmp_path, tiny):
     assert first.answers == last.answers == 8
     assert run.answers >= 8
     assert after.cpu > before.cpu
+
+
+def test_several_servers_are_asked_in_turn_by_the_same_processes(
+    tmp_path, tiny
+):
+    arm = tiny(tmp_path)
+    with (
+        server(arm) as one,
+        server(arm) as two,
+        Builtin(1, connections=8) as generator,
+    ):
+        loads = [generator.another() for _ in "12"]
+        for load, running in zip(loads, (one, two), strict=True):
+            load.open(running.host, running.port, CASE)
+        for load in [*loads, *loads]:
+            load.turn(0.02)
+        runs = [load.sums() for load in loads]
+
+        assert [load.close().answers for load in loads] == [8, 8]
+    assert min(run.answers for run in runs) >= 16
+    assert min(run.seconds for run in runs) >= 0.04
+
+
+def test_what_is_summed_up_is_forgotten(tmp_path, tiny):
+    with server(tiny(tmp_path)) as running, Builtin(1, 8) as generator:
+        generator.open(running.host, running.port, CASE)
+        whole = [generator.run(0) for _ in "12"]
+
+    assert [run.answers for run in whole] == [8, 8]
 
 
 def test_a_case_says_how_many_ask(tmp_path, tiny):
@@ -413,24 +431,64 @@ def test_wrk_that_was_stopped_too_early_asks_again(
     monkeypatch, tmp_path, tiny
 ):
     late = iter([{"answers": 0}, {"answers": 0}])
-    real = Wrk.sums
+    said, turn = Wrk.said, Wrk.turn
     asked = []
 
-    def sums(self, seconds):
+    def noted(self, seconds):
         asked.append(seconds)
-        return next(late, None) or real(self, seconds)
+        turn(self, seconds)
 
-    monkeypatch.setattr(Wrk, "sums", sums)
+    def saying(self):
+        found = said(self)
+        return next(late, found)
+
+    monkeypatch.setattr(Wrk, "turn", noted)
+    monkeypatch.setattr(Wrk, "said", saying)
     with server(tiny(tmp_path)) as running, Wrk(connections=8) as generator:
         generator.open(running.host, running.port, CASE)
         run = generator.run(0.1)
 
-    assert asked == [0.1, 0.2, 0.4]
+    assert asked[0] == 0.1
+    assert asked[1] >= 0.1
+    assert asked[2] >= 2 * asked[1]
     assert run.answers > 0
 
 
 @needs_wrk
+def test_wrk_sleeps_between_its_turns(tmp_path, tiny):
+    with server(tiny(tmp_path)) as running, Wrk(connections=8) as generator:
+        generator.open(running.host, running.port, CASE)
+        for _ in range(3):
+            generator.turn(0.05)
+            pid = generator.process.pid
+            assert os.waitpid(pid, os.WUNTRACED)[0] == pid
+        run = generator.sums()
+
+        assert run.answers > 0
+        assert run.seconds >= 0.15
+        assert generator.process is None
+        assert generator.close().answers == 8
+
+
+@needs_wrk
+def test_wrk_that_sleeps_is_ended_by_ctrl_c(tmp_path, tiny):
+    with (
+        server(tiny(tmp_path)) as running,
+        pytest.raises(KeyboardInterrupt),
+        Wrk(connections=8) as generator,
+    ):
+        load = generator.another()
+        load.open(running.host, running.port, CASE)
+        load.turn(0.05)
+        process = load.process
+        raise KeyboardInterrupt
+
+    assert process.returncode is not None
+
+
+@needs_wrk
 def test_wrk_without_an_answer_is_told(monkeypatch):
-    monkeypatch.setattr(Wrk, "sums", lambda self, seconds: {"answers": 0})
+    monkeypatch.setattr(Wrk, "turn", lambda self, seconds: None)
+    monkeypatch.setattr(Wrk, "said", lambda self: {"answers": 0})
     with Wrk() as generator, pytest.raises(WorkshopError, match="too busy"):
         generator.run(0.1)

@@ -22,7 +22,7 @@ from workshop.errors import WorkshopError
 
 
 def sample(arm, number, cpu_us, switches=0.0):
-    return Sample(arm, number, 0, cpu_us, 1000, 0.5, switches, 1, {})
+    return Sample(arm, number, 0, cpu_us, 1000, 0.5, switches, 1)
 
 
 def race_of(switches=0.0, **times):
@@ -106,29 +106,76 @@ def test_segments_that_came_together_are_told(reads):
         measure.came_apart(CUT, reads)
 
 
-def test_a_launch_whose_segments_came_together_fails(monkeypatch):
-    figures = {"reads": 1.2}
-    monkeypatch.setattr(measure, "timed", lambda *words: figures)
-    running = SimpleNamespace(host="", port=0)
-    monkeypatch.setattr(
-        measure, "server", lambda *words: contextlib.nullcontext(running)
-    )
-    load = SimpleNamespace(
-        open=lambda *words: None, run=lambda *words: None, close=lambda: None
-    )
-    plan = measure.Plan(1, 0.1)
+class Load:
+    """A generator whose turns bring what we say, and that notes them."""
+
+    def __init__(self, answers=10, wrong=None, turns=None):
+        self.answers, self.wrong = answers, wrong
+        self.turns = [] if turns is None else turns
+        self.ran = []
+
+    def another(self):
+        return Load(self.answers, self.wrong, self.turns)
+
+    def open(self, host, port, case):
+        self.host = host
+
+    def run(self, seconds):
+        return Run(self.answers, seconds)
+
+    def turn(self, seconds):
+        self.turns.append(self.host)
+        self.ran.append(seconds)
+        if self.wrong == (self.host, len(self.ran)):
+            raise WrongAnswer("status is 500, not 200")
+
+    def sums(self):
+        return Run(self.answers * len(self.ran), sum(self.ran))
+
+    def close(self):
+        pass
+
+
+def serving(name, *usages):
+    """Return a server that has used this much, each time we look."""
+    left = iter(usages or [servers.Usage(0, 0, 1), servers.Usage(1, 0, 1)])
+    return SimpleNamespace(host=name, port=0, usage=lambda: next(left))
+
+
+def timed(*usages, case=HELLO):
+    """Return the figures of ten answers in one turn."""
+    found = measure.Timed(serving("a", *usages), Load(), case, 0)
+    found.turn(0.1)
+    return found.figures()
+
+
+def test_a_launch_whose_segments_came_together_fails():
+    usages = servers.Usage(1.0, 0, 1, 0), servers.Usage(2.0, 0, 1, 12)
 
     with pytest.raises(WorkshopError, match=r"read 1\.20 times"):
-        measure.launch(SimpleNamespace(case=CUT), load, plan, None)
-    assert measure.launch(SimpleNamespace(case=HELLO), load, plan, None)
+        timed(*usages, case=CUT)
+    assert timed(*usages, case=HELLO)["reads"] == 1.2
 
 
 def test_reads_are_told_for_each_request():
-    usages = iter([servers.Usage(1.0, 0, 1, 10), servers.Usage(2.0, 0, 1, 40)])
-    running = SimpleNamespace(usage=lambda: next(usages))
-    load = SimpleNamespace(run=lambda seconds: Run(10, seconds))
+    usages = servers.Usage(1.0, 0, 1, 10), servers.Usage(2.0, 0, 1, 40)
 
-    assert measure.timed(running, load, 0.1)["reads"] == 3.0
+    assert timed(*usages)["reads"] == 3.0
+
+
+def test_reads_that_nobody_tells_are_none():
+    usages = servers.Usage(1.0, 0, 1, None), servers.Usage(2.0, 0, 1, None)
+
+    assert timed(*usages)["reads"] is None
+
+
+def test_a_launch_costs_what_was_used_after_the_warm_up():
+    figures = timed(servers.Usage(5.0, 2, 1), servers.Usage(5.5, 3, 7))
+
+    assert figures["cpu_us"] == pytest.approx(50_000)
+    assert figures["switches"] == pytest.approx(0.1)
+    assert (figures["answers"], figures["seconds"]) == (10, 0.1)
+    assert figures["memory"] == 7
 
 
 def test_reads_of_several_processes_are_added():
@@ -136,13 +183,6 @@ def test_reads_of_several_processes_are_added():
 
     assert servers.total([one, other, one]).reads == 8
     assert servers.total([other]).reads is None
-
-
-def test_reads_that_nobody_tells_are_none():
-    running = SimpleNamespace(usage=lambda: servers.Usage(1.0, 0, 1, None))
-    load = SimpleNamespace(run=lambda seconds: Run(10, seconds))
-
-    assert measure.timed(running, load, 0.1)["reads"] is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells")
@@ -248,38 +288,110 @@ def test_no_more_processes_are_added_than_there_are_cores(monkeypatch):
         assert len(load.processes) == 2
 
 
-def run_with(monkeypatch, launch):
+# Turns
+
+
+def in_turn(load, seconds=0.1, names="abc"):
+    """Let servers take turns; return their figures, and who was wrong."""
+    wrong = {}
+    blame = measure.Blame(wrong, {name: name for name in names})
+    ready = {
+        name: measure.Timed(serving(name), load, HELLO, 0) for name in names
+    }
+    found = measure.take_turns(ready, seconds, blame, lambda *words: None)
+    return found, wrong
+
+
+def test_turns_are_taken_forth_and_back():
+    load = Load()
+    found, wrong = in_turn(load, seconds=4 * measure.TURN)
+
+    assert "".join(load.turns) == "abccbaabccba"
+    assert found["b"]["seconds"] == pytest.approx(4 * measure.TURN)
+    assert found["b"]["answers"] == 40
+    assert wrong == {}
+
+
+def test_who_has_less_time_than_a_turn_has_one():
+    load = Load()
+    found, _ = in_turn(load, seconds=measure.TURN / 5)
+
+    assert "".join(load.turns) == "abc"
+    assert found["a"]["seconds"] == pytest.approx(measure.TURN / 5)
+
+
+def test_who_is_wrong_has_no_other_turn_and_no_figures():
+    load = Load(wrong=("b", 2))
+    found, wrong = in_turn(load, seconds=3 * measure.TURN)
+
+    assert "".join(load.turns) == "abccbaac"
+    assert [*found] == ["a", "c"]
+    assert wrong == {"b": "status is 500, not 200"}
+
+
+# Rounds
+
+
+def run_with(monkeypatch, launch, load=None):
     """Run two arms in two rounds, launched by a function of ours."""
     launched = []
 
-    def noted(arm, load, plan, core):
+    @contextlib.contextmanager
+    def noted(arm, core):
         launched.append(arm.name)
-        return launch(arm)
+        launch(arm)
+        yield serving(arm.name)
 
-    monkeypatch.setattr(measure, "launch", noted)
-    arms = [SimpleNamespace(name="a"), SimpleNamespace(name="b")]
+    monkeypatch.setattr(measure, "server", noted)
+    arms = [SimpleNamespace(name=name, case=HELLO) for name in "ab"]
     race = Race(["a", "b"])
-    measure.run(race, arms, None, measure.Plan(2, 0.1), None)
-    return race, launched
-
-
-FIGURES = {
-    "cpu_us": 1.0,
-    "answers": 1,
-    "seconds": 1.0,
-    "switches": 0.0,
-    "memory": 1,
-    "percentiles": {},
-}
+    plan, told = measure.Plan(2, 0.1), []
+    measure.run(
+        race, arms, load or Load(), plan, None, lambda *say: told.append(say)
+    )
+    return race, launched, told
 
 
 def test_the_first_arm_runs_twice_in_each_round(monkeypatch):
-    race, launched = run_with(monkeypatch, lambda arm: FIGURES)
+    race, launched, _ = run_with(monkeypatch, lambda arm: None)
 
     assert Counter(launched) == {"a": 4, "b": 2}
     assert [s.round for s in race.of("a")] == [0, 1]
     assert [s.round for s in race.of(AGAIN)] == [0, 1]
+    assert sorted(s.position for s in race.samples) == [0, 0, 1, 1, 2, 2]
     assert race.wrong == {}
+
+
+def test_all_of_a_round_run_at_the_same_time(monkeypatch):
+    running, most = [], []
+
+    @contextlib.contextmanager
+    def server(arm, core):
+        running.append(arm.name)
+        yield serving(arm.name)
+        running.remove(arm.name)
+
+    class Watching(Load):
+        def another(self):
+            most.append(sorted(running))
+            return super().another()
+
+    monkeypatch.setattr(measure, "server", server)
+    arms = [SimpleNamespace(name=name, case=HELLO) for name in "ab"]
+    measure.run(Race([*"ab"]), arms, Watching(), measure.Plan(2, 0.1), None)
+
+    assert most == [["a", "a", "b"]] * 6
+    assert running == []
+
+
+def test_it_is_told_what_happens_and_how_far_it_is(monkeypatch):
+    _, _, told = run_with(monkeypatch, lambda arm: None)
+
+    assert told[0][0].startswith("round 1 of 2: launching ")
+    assert told[-1][0] == "round 2 of 2: turn 4 of 4"
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(7 / 8)
 
 
 @pytest.mark.parametrize(
@@ -293,9 +405,18 @@ def test_an_arm_that_fails_is_told_and_runs_no_more(monkeypatch, error, told):
     def launch(arm):
         if arm.name == "b":
             raise error
-        return FIGURES
 
-    race, launched = run_with(monkeypatch, launch)
+    race, launched, _ = run_with(monkeypatch, launch)
 
     assert Counter(launched) == {"a": 4, "b": 1}
     assert race.wrong == {"b": told}
+    assert [s.round for s in race.of("a")] == [0, 1]
+
+
+def test_an_arm_that_answers_wrongly_runs_no_more(monkeypatch):
+    load = Load(wrong=("b", 1))
+    race, launched, _ = run_with(monkeypatch, lambda arm: None, load)
+
+    assert Counter(launched) == {"a": 4, "b": 1}
+    assert race.wrong == {"b": "status is 500, not 200"}
+    assert race.of("b") == []

@@ -18,6 +18,7 @@ from workshop.bench.offered import (
     Sample,
     figures_of,
     packed,
+    percentiles,
     points,
     spoiled,
     unpacked,
@@ -381,3 +382,11 @@ def test_the_shares_and_servers_are_those_of_the_question():
         ["04 extensions", "05 benchmarks"],
         ["02 routing", "04 extensions", "05 benchmarks"],
     ]
+
+
+def test_percentiles_are_told_only_where_the_samples_suffice():
+    seconds = [number / 1000 for number in range(1, 1001)]
+
+    assert percentiles(seconds) == {"p50": 501.0, "p90": 901.0, "p99": 991.0}
+    assert set(percentiles(seconds[:99])) == {"p50"}
+    assert set(percentiles(seconds * 10)) == {"p50", "p90", "p99", "p99.9"}

@@ -435,7 +435,7 @@ def test_generator_takes_right_answers_cut_anywhere():
         client.data_received(data[cut : cut + 7])
 
     assert load.wrong is None
-    assert len(load.times) == DEPTH
+    assert load.answers == DEPTH
     assert load.asking == set()
 
 

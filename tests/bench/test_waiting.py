@@ -209,7 +209,7 @@ def test_what_came_before_a_window_does_not_count():
 
     async def later(server):
         load = waiters.Window(ASKED)
-        load.times.extend([0.0] * many)
+        load.answers = many
         await load.open(server.host, server.port, 2)
         found = await load.watch(0.01, 0.1, server.usage)
         load.close()

@@ -81,12 +81,11 @@ class Trials:
         arms += [burning(self.arm, name, self.turns[name]) for name in names]
         race = Race([arm.name for arm in arms])
         plan = replace(self.plan, seed=self.plan.seed + number)
-        launches = plan.rounds * (len(arms) + 1)
 
-        def launching(name: str, done: int) -> None:
-            tell(f"block {number + 1}: {name}", len(race.samples) / launches)
+        def telling(text: str, share: float) -> None:
+            tell(f"block {number + 1}, {text}", share)
 
-        measure.run(race, arms, self.load, plan, self.core, launching)
+        measure.run(race, arms, self.load, plan, self.core, telling)
         self.wrong = wrong(race)
         if self.wrong:
             return

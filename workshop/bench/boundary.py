@@ -75,7 +75,6 @@ class Boundary:
         self.race = Race([arm.name for arm in self.arms])
         self.counts: dict[str, Counts | None] = {}
         self.costs: dict[str, list[Cost]] = {}
-        self.launches = self.plan.rounds * (len(self.arms) + 1)
 
     def measure(self) -> None:
         """Measure all; whoever interrupts has the points so far."""
@@ -87,9 +86,8 @@ class Boundary:
             with load:
                 self.note(load.name)
                 core = self.study.core
-                measure.run(
-                    self.race, self.arms, load, self.plan, core, self.tell
-                )
+                tell = self.study.tell
+                measure.run(self.race, self.arms, load, self.plan, core, tell)
         finally:
             for point in [*self.called(), *self.served()]:
                 self.study.add(**point)
@@ -104,11 +102,6 @@ class Boundary:
             "called_seconds": CALLED,
             "quick": self.study.quick,
         }
-
-    def tell(self, name: str, number: int) -> None:
-        share = len(self.race.samples) / self.launches
-        rounds = self.plan.rounds
-        self.study.tell(f"round {number + 1} of {rounds}: {name}", share)
 
     def call(self) -> None:
         """Measure what is called, in a fresh process for each round."""

@@ -3,14 +3,15 @@
 Knows: rounds of launches, kinds of work, one race for each of them.
 Does not know: which servers they are, what their work is.
 
-As in `measure.py` the unit is a launch; but here a launch does one work after
-the other, so that slow starts are paid for once.
+As in `measure.py` the unit is a launch, and all of a round answer in turn; but
+they do one work after the other, so that slow starts are paid for once.
 """
 
+import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,19 +21,23 @@ from workshop.bench.load import Builtin
 from workshop.bench.measure import (
     AGAIN,
     BUSY,
+    Blame,
     Generator,
     Plan,
     Race,
     Sample,
+    Tell,
+    Timed,
+    of_round,
     orders,
-    reason,
-    timed,
+    take_turns,
 )
 from workshop.bench.report import data_of
 from workshop.bench.servers import Server
 from workshop.bench.study import Study
-from workshop.errors import WorkshopError
 
+Ready = tuple[Server, Sequence[Case]]  # a server, and what it may be asked
+Found = dict[str, dict[str, dict[str, Any]]]  # figures, by work and name
 FULL = 0.9  # A server that uses so much of its core is busy all the same.
 
 
@@ -116,58 +121,90 @@ class Contest:
         }
 
 
-def launch(
-    contest: Contest,
-    entrant: Entrant,
-    load: Generator,
-    plan: Plan,
-    core: int | None,
-) -> dict[str, dict[str, Any]]:
-    """Launch an entrant once; return the figures of each work."""
-    figures = {}
-    with entrant.launch(core) as server:
-        for case in entrant.check(server):
-            load.open(server.host, server.port, case)
-            load.run(plan.warm_up)
-            figures[case.name] = timed(server, load, plan.seconds)
-            load.close()
-            if "date" in case.fields:
-                contest.dated.add(entrant.name)
-        entrant.check(server)  # It is still right, after all that.
-    return figures
-
-
 def run(
     contest: Contest,
     load: Generator,
     plan: Plan,
     core: int | None,
-    tell: Callable[[str, float], None] = lambda text, share: None,
+    tell: Tell = lambda text, share: None,
 ) -> None:
     """Run all entrants, and the first one twice, in every round.
 
     Whoever interrupts us has what was measured so far. Who answers wrongly,
     or does not start, runs no more.
     """
-    known: Mapping[str, Entrant] = {
-        **{entrant.name: entrant for entrant in contest.entrants},
-        AGAIN: contest.entrants[0],
-    }
+    known = {entrant.name: entrant for entrant in contest.entrants}
+    known[AGAIN] = contest.entrants[0]
     rounds = orders([*known], plan.rounds, plan.seed)
     for number, names in enumerate(rounds):
-        for position, name in enumerate(names):
-            done = (number * len(names) + position) / plan.rounds / len(names)
-            tell(f"round {number + 1} of {plan.rounds}: {name}", done)
-            if known[name].name in contest.wrong:
-                continue
-            try:
-                found = launch(contest, known[name], load, plan, core)
-            except WorkshopError as error:
-                contest.wrong[known[name].name] = reason(error)
-            else:
-                for work, figures in found.items():
-                    sample = Sample(name, number, position, **figures)
-                    contest.races[work].samples.append(sample)
+        telling = of_round(number, plan.rounds, tell)
+        ordered = {name: known[name] for name in names}
+        found = one_round(contest, ordered, load, plan, core, telling)
+        for work, figures in found.items():
+            contest.races[work].samples += [
+                Sample(name, number, names.index(name), **figures[name])
+                for name in figures
+            ]
+
+
+def one_round(
+    contest: Contest,
+    entrants: Mapping[str, Entrant],
+    load: Generator,
+    plan: Plan,
+    core: int | None,
+    tell: Tell,
+) -> Found:
+    """Launch all once, let them do each work; return the figures."""
+    arms = {name: entrant.name for name, entrant in entrants.items()}
+    blame, found = Blame(contest.wrong, arms), {}
+    with contextlib.ExitStack() as stack:
+        ready: dict[str, Ready] = {}
+        for name in filter(blame.right, entrants):
+            tell(f"launching {name}", 0)
+            with blame(name):
+                server = stack.enter_context(entrants[name].launch(core))
+                ready[name] = server, entrants[name].check(server)
+        for number, work in enumerate(contest.works):
+            telling = of_work(number, contest.works, tell)
+            found[work] = do(work, ready, load, plan, blame, telling)
+        for name in filter(blame.right, ready):
+            with blame(name):  # It is still right, after all that.
+                entrants[name].check(ready[name][0])
+    for name, (_, cases) in ready.items():
+        if any("date" in case.fields for case in cases):
+            contest.dated.add(arms[name])
+    return {
+        work: {name: figures[name] for name in filter(blame.right, figures)}
+        for work, figures in found.items()
+    }
+
+
+def do(
+    work: str,
+    ready: Mapping[str, Ready],
+    load: Generator,
+    plan: Plan,
+    blame: Blame,
+    tell: Tell,
+) -> dict[str, dict[str, Any]]:
+    """Let all do one work; return their figures."""
+    timed = {}
+    for name in filter(blame.right, ready):
+        server, cases = ready[name]
+        (case,) = (case for case in cases if case.name == work)
+        with blame(name):
+            timed[name] = Timed(server, load, case, plan.warm_up)
+    return take_turns(timed, plan.seconds, blame, tell)
+
+
+def of_work(number: int, works: Sequence[str], tell: Tell) -> Tell:
+    """Return how to tell what happens with one work of a round."""
+
+    def telling(text: str, share: float) -> None:
+        tell(f"{works[number]}, {text}", (number + share) / len(works))
+
+    return telling
 
 
 def hold(study: Study, contest: Contest, load: Generator, plan: Plan) -> None:
@@ -190,11 +227,16 @@ def enough(
     most: int,
 ) -> None:
     """Add processes to our generator until it keeps the first one busy."""
+    first = {AGAIN: contest.entrants[0]}
     while isinstance(load, Builtin) and len(load.processes) < most:
-        try:
-            found = launch(contest, contest.entrants[0], load, plan, core)
-        except WorkshopError:
+        found = one_round(contest, first, load, plan, core, quietly)
+        if contest.wrong:
             return  # The race will tell what is wrong.
-        if all(work["switches"] <= BUSY for work in found.values()):
+        works = [works[AGAIN] for works in found.values()]
+        if all(figures["switches"] <= BUSY for figures in works):
             return
         load.add_process()
+
+
+def quietly(text: str, share: float) -> None:
+    """Tell nobody."""

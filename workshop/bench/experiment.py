@@ -122,7 +122,7 @@ class Lab(Study):
             self.began = time.monotonic()
             measure.enough(self.arms[0], load, plan, core, cores)
             self.load = load.name
-            measure.run(self.race, self.arms, load, plan, core, self.launching)
+            measure.run(self.race, self.arms, load, plan, core, self.tell)
         self.complete = True
 
     def introduce(self) -> None:
@@ -133,13 +133,6 @@ class Lab(Study):
             f"Load: {self.load}, {plan.connections} connections;"
             f" {plan.rounds} rounds of {plan.seconds:g} s."
         )
-
-    def launching(self, name: str, number: int) -> None:
-        """Say which arm is launched now, in which round."""
-        rounds = self.plan.rounds
-        launches = rounds * (len(self.arms) + 1)
-        share = len(self.race.samples) / launches
-        self.tell(f"round {number + 1} of {rounds}: {name}", share)
 
     def known(self) -> list[dict[str, Any]]:
         """Return what is known of each arm, as data for JSON."""

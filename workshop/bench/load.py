@@ -5,23 +5,23 @@ Does not know: the server's clock, which step it is.
 
 The generator is a process of its own, so that it takes nothing from the
 server. It obeys orders, one JSON line each: open connections and verify the
-first answers, run for some seconds, verify and close. Each answer is checked:
-its status, its length and its content; anything else goes the slow way and
-is judged in full.
+first answers, run for some seconds, verify and close. Several servers may be
+open, to be asked in turn. Each answer is checked: its status, its length and
+its content; anything else goes the slow way and is judged in full.
 """
 
 import asyncio
 import contextlib
+import copy
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,12 +45,11 @@ PATIENCE = 5.0  # Seconds without the last answers before we give up.
 
 @dataclass(frozen=True)
 class Run:
-    """What one run brought; percentiles are in milliseconds."""
+    """What one run brought."""
 
     answers: int
     seconds: float
     wrong: str | None = None  # What the first wrong answer was.
-    percentiles: dict[str, float] = field(default_factory=dict)
     length: int = 0  # of an answer, in bytes
 
 
@@ -69,7 +68,6 @@ class Client(asyncio.Protocol):
         self.transport = transport
 
     def ask(self) -> None:
-        self.asked = time.perf_counter()
         self.load.send(self)
 
     def data_received(self, data: bytes) -> None:
@@ -89,7 +87,7 @@ class Client(asyncio.Protocol):
     def answered(self) -> None:
         """Ask again after the last answer, unless it is time to rest."""
         load = self.load
-        load.times.append(time.perf_counter() - self.asked)
+        load.answers += 1
         if self.left:
             return
         if load.running:
@@ -147,7 +145,7 @@ class ClosedLoop:
         self.length = 0  # 0: not known yet, judge in full.
         self.clients: set[Client] = set()
         self.asking: set[Client] = set()
-        self.times = array("d")
+        self.answers = 0
         self.running = False
         self.wrong: str | None = None
         self.done: asyncio.Future[None] | None = None
@@ -166,12 +164,12 @@ class ClosedLoop:
         run = await self.run(0)
         if known and known != self.length:
             self.fail(f"its length is {self.length} now, it was {known}")
-        return Run(run.answers, run.seconds, self.wrong, {}, self.length)
+        return Run(run.answers, run.seconds, self.wrong, self.length)
 
     async def run(self, seconds: float) -> Run:
         """Ask for some seconds; return once all is answered."""
         loop = asyncio.get_running_loop()
-        self.times = array("d")
+        self.answers = 0
         self.done = loop.create_future()
         self.running = seconds > 0
         self.asking = set(self.clients)
@@ -186,13 +184,7 @@ class ClosedLoop:
         except TimeoutError:
             self.fail(f"{len(self.asking)} requests were never answered")
         took = time.perf_counter() - start
-        return Run(
-            len(self.times),
-            took,
-            self.wrong,
-            percentiles(self.times),
-            self.length,
-        )
+        return Run(self.answers, took, self.wrong, self.length)
 
     def send(self, client: Client | None) -> None:
         """Let a client ask; who has sent a part of it waits in line.
@@ -252,23 +244,6 @@ def room(clients: int, segments: int) -> int:
     return min(-(-clients // segments), (clients - 1) // lines) if lines else 0
 
 
-def percentiles(times: "array[float]") -> dict[str, float]:
-    """Return those percentiles for which the samples suffice, in ms.
-
-    >>> percentiles(array("d", [0.001] * 10))
-    {'p50': 1.0}
-    """
-    ordered = sorted(times)
-    wanted = {"p50": 2, "p90": 100, "p99": 1_000, "p99.9": 10_000}
-    return {
-        name: round(
-            ordered[int(len(ordered) * float(name[1:]) / 100)] * 1000, 4
-        )
-        for name, samples in wanted.items()
-        if len(ordered) >= samples
-    }
-
-
 async def obey(
     load: Any, order: dict[str, Any], kind: type[ClosedLoop] = ClosedLoop
 ) -> Any:
@@ -291,11 +266,14 @@ async def obey(
 def main(obey: Callable[[Any, dict[str, Any]], Any] = obey) -> None:
     """Obey orders from stdin until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides.
-    load = None
+    loads: dict[int, Any] = {}  # by the server's port
     with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         for line in sys.stdin:
+            order = json.loads(line)
+            port = order["port"]
             try:
-                load, run = runner.run(obey(load, json.loads(line)))
+                load, run = runner.run(obey(loads.get(port), order))
+                loads[port] = load
             except OSError as error:
                 run = Run(0, 0, f"no connection: {error}")
             print(json.dumps(asdict(run)), flush=True)
@@ -308,9 +286,11 @@ class Builtin:
     """Our own generator: one process or more."""
 
     program = "workshop.bench.load"
+    port = 0
 
     def __init__(self, processes: int = 1, connections: int = 32) -> None:
         self.connections = connections
+        self.runs: list[Run] = []
         self.processes: list[subprocess.Popen[str]] = []
         for _ in range(processes):
             self.add_process()
@@ -346,10 +326,16 @@ class Builtin:
         )
         self.processes.append(process)
 
+    def another(self) -> Self:
+        """Return what asks one more server, from the same processes."""
+        found = copy.copy(self)
+        found.runs = []
+        return found
+
     def order(self, **order: Any) -> Run:
         """Give all processes an order; return their runs as one."""
         for process in self.processes:
-            tell(process, order)
+            tell(process, {"port": self.port, **order})
         runs = [Run(**told(process)) for process in self.processes]
         run = joined(runs)
         if run.wrong:
@@ -361,13 +347,24 @@ class Builtin:
         every = case.connections or self.connections
         each = max(1, every // len(self.processes))
         data = to_data(case)
-        return self.order(
-            do="open", host=host, port=port, connections=each, case=data
-        )
+        self.port = port
+        return self.order(do="open", host=host, connections=each, case=data)
+
+    def turn(self, seconds: float) -> None:
+        """Ask for some seconds; WrongAnswer if one answer is not right."""
+        self.runs.append(self.order(do="run", seconds=seconds))
+
+    def sums(self) -> Run:
+        """Return all turns as one run, and forget them."""
+        runs, self.runs = self.runs, []
+        answers = sum(run.answers for run in runs)
+        seconds = sum(run.seconds for run in runs)
+        return Run(answers, seconds, None, runs[-1].length)
 
     def run(self, seconds: float) -> Run:
-        """Ask for some seconds; WrongAnswer if one answer is not right."""
-        return self.order(do="run", seconds=seconds)
+        """Ask for some seconds; return what it brought."""
+        self.turn(seconds)
+        return self.sums()
 
     def close(self) -> Run:
         """Verify once more, then close the connections."""
@@ -397,16 +394,11 @@ def told(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def joined(runs: list[Run]) -> Run:
-    """Return the runs of several processes as one; the worst latency."""
-    names = set.intersection(*(set(run.percentiles) for run in runs))
+    """Return the runs of several processes as one."""
     return Run(
         sum(run.answers for run in runs),
         max(run.seconds for run in runs),
         next((run.wrong for run in runs if run.wrong), None),
-        {
-            name: max(run.percentiles[name] for run in runs)
-            for name in sorted(names)
-        },
         max(run.length for run in runs),
     )
 

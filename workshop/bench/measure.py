@@ -4,12 +4,14 @@ Knows: the order of launches, warm-up, what one launch costs, wrong answers.
 Does not know: what the arms are, what is concluded.
 
 The unit is a launch: a fresh server process, answers verified, a warm-up that
-is thrown away, then a load between two readings of the server's CPU clock.
+is thrown away, then a load between two readings of the server's CPU clock. In
+a round all are launched, and then answer in turn, for a moment each.
 """
 
+import contextlib
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -27,11 +29,13 @@ from workshop.bench.servers import Server, server
 from workshop.bench.wrk import Wrk, installed
 from workshop.errors import FAIL, USAGE, WorkshopError
 
+TURN = 0.025  # seconds
 AGAIN = "again"  # A', the second copy of the first arm
 APART = 0.9  # Fewer of the segments were read one by one: not what we ask.
 BUSY = 0.05  # More voluntary switches per request: the server was waiting.
 
 Generator = Builtin | Wrk
+Tell = Callable[[str, float], None]  # what happens, which share is done
 Name = TypeVar("Name")
 
 
@@ -58,7 +62,6 @@ class Sample:
     seconds: float
     switches: float  # voluntary, per request
     memory: int
-    percentiles: dict[str, float]
     reads: float | None = None  # per request, where the system tells
 
     @property
@@ -153,36 +156,48 @@ def generator(load: str, connections: int) -> Generator:
     return Builtin(1, connections)
 
 
+class Timed:
+    """A server that was warmed up, and what it uses for its answers."""
+
+    def __init__(
+        self, running: Server, load: Generator, case: Case, warm_up: float
+    ) -> None:
+        self.running, self.case = running, case
+        self.load = load.another()
+        self.load.open(running.host, running.port, case)
+        self.load.run(warm_up)
+        self.before = running.usage()
+
+    def turn(self, seconds: float) -> None:
+        """Let it answer for some seconds."""
+        self.load.turn(seconds)
+
+    def figures(self) -> dict[str, Any]:
+        """Return what all its turns have used, once it is still right."""
+        run, before = self.load.sums(), self.before
+        after, reads = self.running.usage(), None
+        if before.reads is not None and after.reads is not None:
+            reads = (after.reads - before.reads) / run.answers
+        came_apart(self.case, reads)
+        self.load.close()
+        return {
+            "cpu_us": (after.cpu - before.cpu) / run.answers * 1e6,
+            "answers": run.answers,
+            "seconds": run.seconds,
+            "switches": (after.switches - before.switches) / run.answers,
+            "memory": after.memory,
+            "reads": reads or None,
+        }
+
+
 def launch(
     arm: Arm, load: Generator, plan: Plan, core: int | None
 ) -> dict[str, Any]:
-    """Launch an arm once; return the figures of one sample."""
+    """Launch an arm alone; return the figures of one sample."""
     with server(arm, core) as running:
-        load.open(running.host, running.port, arm.case)
-        load.run(plan.warm_up)
-        figures = timed(running, load, plan.seconds)
-        came_apart(arm.case, figures["reads"])
-        load.close()
-    return figures
-
-
-def timed(running: Server, load: Generator, seconds: float) -> dict[str, Any]:
-    """Read the server's clocks before and after a load."""
-    before = running.usage()
-    run = load.run(seconds)
-    after = running.usage()
-    reads = None
-    if before.reads is not None and after.reads is not None:
-        reads = (after.reads - before.reads) / run.answers
-    return {
-        "cpu_us": (after.cpu - before.cpu) / run.answers * 1e6,
-        "answers": run.answers,
-        "seconds": run.seconds,
-        "switches": (after.switches - before.switches) / run.answers,
-        "memory": after.memory,
-        "percentiles": run.percentiles,
-        "reads": reads or None,
-    }
+        timed = Timed(running, load, arm.case, plan.warm_up)
+        timed.turn(plan.seconds)
+        return timed.figures()
 
 
 def came_apart(case: Case, reads: float | None) -> None:
@@ -200,34 +215,90 @@ def came_apart(case: Case, reads: float | None) -> None:
         )
 
 
+@dataclass
+class Blame:
+    """Notes who answers wrongly, or does not start: it runs no more."""
+
+    wrong: dict[str, str]  # arm: reason
+    arms: Mapping[str, str]  # by the name in a round: AGAIN is the first arm
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Let a block fail, by the fault of the one with this name."""
+        try:
+            yield
+        except WorkshopError as error:
+            self.wrong[self.arms[name]] = reason(error)
+
+    def right(self, name: str) -> bool:
+        """Return whether it may run."""
+        return self.arms[name] not in self.wrong
+
+
+def take_turns(
+    timed: Mapping[str, Timed], seconds: float, blame: Blame, tell: Tell
+) -> dict[str, dict[str, Any]]:
+    """Let servers answer in turn, each for some seconds in all.
+
+    The machine changes its pace from second to second. Turns are so short
+    that all meet the same; every second time they are taken backwards.
+    Return the figures of those who were right to the end.
+    """
+    turns = max(1, round(seconds / TURN))
+    for number in range(turns):
+        tell(f"turn {number + 1} of {turns}", number / turns)
+        for name in [*timed][:: -1 if number % 2 else 1]:
+            if blame.right(name):
+                with blame(name):
+                    timed[name].turn(seconds / turns)
+    figures = {}
+    for name in filter(blame.right, timed):
+        with blame(name):
+            figures[name] = timed[name].figures()
+    return figures
+
+
 def run(
     race: Race,
     arms: Sequence[Arm],
     load: Generator,
     plan: Plan,
     core: int | None,
-    tell: Callable[[str, int], None] = lambda name, number: None,
+    tell: Tell = lambda text, share: None,
 ) -> None:
     """Run all arms, and the first one twice, in every round.
 
-    Samples are added to the race one by one, so that whoever interrupts us has
-    what was measured so far. An arm that answers wrongly, or does not start
-    any more, runs no more.
+    Samples are added to the race round by round, so that whoever interrupts us
+    has what was measured so far. An arm that answers wrongly, or does not
+    start any more, runs no more.
     """
     known = {arm.name: arm for arm in arms} | {AGAIN: arms[0]}
+    blame = Blame(race.wrong, {name: known[name].name for name in known})
     for number, names in enumerate(orders([*known], plan.rounds, plan.seed)):
-        for position, name in enumerate(names):
-            tell(name, number)
-            arm = known[name]
-            if arm.name in race.wrong:
-                continue
-            try:
-                figures = launch(arm, load, plan, core)
-            except WorkshopError as error:
-                race.wrong[arm.name] = reason(error)
-            else:
-                sample = Sample(name, number, position, **figures)
-                race.samples.append(sample)
+        telling = of_round(number, plan.rounds, tell)
+        with contextlib.ExitStack() as stack:
+            servers, timed = {}, {}
+            for name in filter(blame.right, names):
+                telling(f"launching {name}", 0)
+                with blame(name):
+                    launching = server(known[name], core)
+                    servers[name] = stack.enter_context(launching)
+            for name in filter(blame.right, servers):
+                case = known[name].case
+                with blame(name):
+                    timed[name] = Timed(
+                        servers[name], load, case, plan.warm_up
+                    )
+            found = take_turns(timed, plan.seconds, blame, telling)
+        for name, figures in found.items():
+            sample = Sample(name, number, names.index(name), **figures)
+            race.samples.append(sample)
+
+
+def of_round(number: int, rounds: int, tell: Tell) -> Tell:
+    """Return how to tell what happens in one round, and how far it is."""
+    begin = f"round {number + 1} of {rounds}: "
+    return lambda text, share: tell(begin + text, (number + share) / rounds)
 
 
 def reason(error: WorkshopError) -> str:

@@ -21,7 +21,6 @@ from typing import Any
 
 from workshop.bench.arms import Arm
 from workshop.bench.arrivals import Trace
-from workshop.bench.load import percentiles
 from workshop.bench.measure import BUSY, orders, reason
 from workshop.bench.open_loop import OpenBuiltin
 from workshop.bench.servers import Server, server
@@ -178,6 +177,23 @@ def figures_of(trace: Trace, seconds: float) -> dict[str, Any]:
             "response": packed(trace.response),
             "closed": packed(trace.closed),
         },
+    }
+
+
+def percentiles(times: Sequence[float]) -> dict[str, float]:
+    """Return those percentiles for which the samples suffice, in ms.
+
+    >>> percentiles([0.001] * 10)
+    {'p50': 1.0}
+    """
+    ordered = sorted(times)
+    wanted = {"p50": 2, "p90": 100, "p99": 1_000, "p99.9": 10_000}
+    return {
+        name: round(
+            ordered[int(len(ordered) * float(name[1:]) / 100)] * 1000, 4
+        )
+        for name, samples in wanted.items()
+        if len(ordered) >= samples
     }
 
 

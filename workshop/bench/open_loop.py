@@ -154,10 +154,8 @@ class OpenBuiltin(Builtin):
     def offer(self, rate: float, seconds: float, seed: int) -> Trace:
         """Offer a load; WrongAnswer if one answer is not right."""
         (process,) = self.processes
-        load.tell(
-            process,
-            {"do": "offer", "rate": rate, "seconds": seconds, "seed": seed},
-        )
+        order = {"rate": rate, "seconds": seconds, "seed": seed}
+        load.tell(process, {"do": "offer", "port": self.port, **order})
         offered = Offered(**load.told(process))
         if offered.wrong:
             raise WrongAnswer(offered.wrong)

@@ -9,12 +9,10 @@ from typing import Any
 
 from workshop.bench import budgets, measure
 from workshop.bench.arms import Arm
-from workshop.bench.measure import AGAIN, Generator, Plan, Race
+from workshop.bench.measure import AGAIN, Generator, Plan, Race, Tell
 from workshop.bench.report import data_of
 from workshop.bench.trials import of_two
 from workshop.bench.workloads import beyond, exact
-
-Tell = Callable[[str, float], None]
 
 
 def counts(number: str, a: Arm, b: Arm) -> dict[str, Any]:
@@ -49,23 +47,6 @@ def times(race: Race) -> dict[str, Any]:
     }
 
 
-def timed(
-    arms: tuple[Arm, Arm],
-    load: Generator,
-    plan: Plan,
-    core: int | None,
-    tell: Tell,
-    race: Race,
-) -> None:
-    """Let A, A' and B run; the race has what was measured so far."""
-
-    def launching(name: str, number: int) -> None:
-        share = len(race.samples) / (3 * plan.rounds)
-        tell(f"round {number + 1} of {plan.rounds}: {name}", share)
-
-    measure.run(race, arms, load, plan, core, launching)
-
-
 def versus(
     number: str,
     arms: tuple[Arm, Arm],
@@ -85,7 +66,7 @@ def versus(
     race = Race([a.name, b.name])
     try:
         if plan and not known["wrong"]:
-            timed(arms, load, plan, core, tell, race)
+            measure.run(race, arms, load, plan, core, tell)
     finally:
         found = times(race)
         wrong = known["wrong"] or found["wrong"]

@@ -69,9 +69,9 @@ class Window(ClosedLoop):
             client.ask()
         await asyncio.sleep(warm_up)
         before, ours = usage(), time.process_time()
-        first, start = len(self.times), time.perf_counter()
+        first, start = self.answers, time.perf_counter()
         await asyncio.sleep(seconds)
-        took, number = time.perf_counter() - start, len(self.times) - first
+        took, number = time.perf_counter() - start, self.answers - first
         ours = time.process_time() - ours
         after, self.running = usage(), False
         cpu = after.cpu - before.cpu

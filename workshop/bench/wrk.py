@@ -6,8 +6,14 @@ Does not know: the server's clock, which step it is.
 wrk checks no content. So our own generator verifies answers before and after,
 and wrk's sums must fit: no status but 2xx or 3xx, no error, and as many bytes
 as its answers times the verified length, but for those cut off at the end.
+
+Starting takes it some milliseconds and all its connections. So between two
+turns it sleeps, by SIGSTOP, and after the last one it is asked for its sums.
 """
 
+import contextlib
+import copy
+import functools
 import json
 import shutil
 import signal
@@ -18,6 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from workshop.bench.cases import Case, WrongAnswer
 from workshop.bench.load import PATIENCE, Builtin, Run
@@ -30,12 +38,9 @@ wrk.format = function() return REQUEST end
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    '\\n{"answers": %d, "bytes": %d, "microseconds": %d, "errors": %d, '
-    .. '"statuses": %d, "p50": %d, "p90": %d, "p99": %d, "p99.9": %d}\\n',
-    summary.requests, summary.bytes, summary.duration,
-    e.connect + e.read + e.write + e.timeout, e.status,
-    latency:percentile(50), latency:percentile(90),
-    latency:percentile(99), latency:percentile(99.9)))
+    '\\n{"answers": %d, "bytes": %d, "errors": %d, "statuses": %d}\\n',
+    summary.requests, summary.bytes,
+    e.connect + e.read + e.write + e.timeout, e.status))
 end
 """
 
@@ -65,6 +70,11 @@ def quoted(data: bytes) -> str:
 class Wrk:
     """wrk as a generator; answers are verified by our own."""
 
+    process: subprocess.Popen[str] | None = None  # while it has turns
+    seconds = 0.0  # of these turns
+    length = 0
+    pipelined = 1
+
     def __init__(self, connections: int = 32) -> None:
         if not installed():
             raise WorkshopError(
@@ -74,10 +84,9 @@ class Wrk:
         self.name = version()
         self.connections = self.asking = connections
         self.builtin = Builtin(1, connections)
-        self.script = Path(tempfile.mkdtemp()) / "request.lua"
-        self.url = ""
-        self.length = 0
-        self.pipelined = 1
+        self.scripts = Path(tempfile.mkdtemp())
+        self.processes: list[subprocess.Popen[str]] = []  # that still run
+        self.command: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -88,8 +97,16 @@ class Wrk:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
+        for process in [*self.processes]:
+            self.end(process)
         self.builtin.__exit__(kind, error, where)
-        shutil.rmtree(self.script.parent)
+        shutil.rmtree(self.scripts)
+
+    def another(self) -> Self:
+        """Return what asks one more server; it ends with this one."""
+        found = copy.copy(self)
+        found.builtin = self.builtin.another()
+        return found
 
     def open(self, host: str, port: int, case: Case) -> Run:
         """Verify the first answers, and note how long an answer is."""
@@ -99,61 +116,79 @@ class Wrk:
                 " --load builtin.",
                 USAGE,
             )
-        self.url = f"http://{host}:{port}/"
+        script = self.scripts / f"{port}.lua"
         request = quoted(case.request * case.pipelined)
-        script = SCRIPT.replace("REQUEST", request)
-        self.script.write_text(script, encoding="ascii")
+        text = SCRIPT.replace("REQUEST", request)
+        script.write_text(text, encoding="ascii")
         self.asking = case.connections or self.connections
-        few = replace(case, connections=0)  # The others are for wrk.
-        run = self.builtin.open(host, port, few)
-        self.length = run.length
         self.pipelined = case.pipelined
+        self.command = [
+            *("wrk", "-t1", f"-c{self.asking}", f"-d{LONG}s"),
+            *("--timeout", f"{PATIENCE:.0f}s"),
+            *("-s", str(script), f"http://{host}:{port}/"),
+        ]
+        few = replace(case, connections=0)  # The others are for wrk.
+        self.verify = functools.partial(self.builtin.open, host, port, few)
+        run = self.verify()
+        self.builtin.close()
+        self.length = run.length
         return run
 
-    def run(self, seconds: float) -> Run:
-        """Let wrk ask for some seconds; check its sums."""
-        for longer in (1, 2, 4, 8):  # On a crowded machine it starts late.
-            sums = self.sums(seconds * longer)
+    def turn(self, seconds: float) -> None:
+        """Let wrk ask for some seconds, then let it sleep."""
+        began = time.monotonic()
+        if self.process is None:
+            self.process = self.start()
+        else:
+            self.process.send_signal(signal.SIGCONT)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGSTOP)
+        self.seconds += time.monotonic() - began
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start wrk; return it when its second thread is there: that asks."""
+        process = subprocess.Popen(
+            self.command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        self.processes.append(process)
+        threads = psutil.Process(process.pid).num_threads
+        while process.poll() is None and threads() < 2:
+            time.sleep(0.001)
+        return process
+
+    def sums(self) -> Run:
+        """Check what wrk says of all turns, and return it as one run."""
+        for longer in (1, 2, 4):
+            sums, seconds = self.said(), self.seconds
             if sums["answers"]:
                 break
+            self.turn(longer * seconds)  # This machine is crowded.
         else:
             raise WorkshopError(
                 "wrk got no answer at all: this machine is too busy, or the"
                 " server hangs. Try again, or use --load builtin.",
                 FAIL,
             )
+        self.seconds = 0.0
         self.check(sums)
-        took = sums["microseconds"] / 1e6
-        wanted = {"p50": 2, "p90": 100, "p99": 1_000, "p99.9": 10_000}
-        percentiles = {
-            name: sums[name] / 1000
-            for name, samples in wanted.items()
-            if sums["answers"] >= samples
-        }
-        return Run(sums["answers"], took, None, percentiles, self.length)
+        return Run(sums["answers"], seconds, None, self.length)
 
-    def sums(self, seconds: float) -> dict[str, int]:
-        """Start wrk, stop it, and return what its script adds up."""
-        process = subprocess.Popen(
-            [
-                *("wrk", "-t1", f"-c{self.asking}", f"-d{LONG}s"),
-                *("--timeout", f"{PATIENCE:.0f}s"),
-                *("-s", str(self.script), self.url),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        )
-        try:
-            time.sleep(seconds)
+    def said(self) -> dict[str, int]:
+        """Stop wrk, and return what its script adds up."""
+        process, self.process = self.process, None
+        assert process
+        process.send_signal(signal.SIGCONT)
+        said = ""
+        for _ in range(50):
+            # Its first thread ends it, but another may take the signal.
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            # The signal came just before it went to sleep for LONG.
-            return {"answers": 0}
-        finally:
-            process.kill()
-            process.communicate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said, _ = process.communicate(timeout=0.1)
+                break
+        self.end(process)
         if not said.strip():  # It was stopped before it had begun.
             return {"answers": 0}
         try:
@@ -161,6 +196,19 @@ class Wrk:
         except ValueError:
             raise WrongAnswer(f"wrk said {said.strip()[-200:]!r}") from None
         return sums
+
+    def end(self, process: subprocess.Popen[str]) -> None:
+        """Leave nothing of a process."""
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+        self.processes.remove(process)
+
+    def run(self, seconds: float) -> Run:
+        """Let wrk ask for some seconds; return what it brought."""
+        self.turn(seconds)
+        return self.sums()
 
     def check(self, sums: dict[str, int]) -> None:
         """WrongAnswer if the sums do not fit the verified answer."""
@@ -178,5 +226,6 @@ class Wrk:
             )
 
     def close(self) -> Run:
-        """Verify once more, then close the connections."""
+        """Verify once more, on connections of our own."""
+        self.verify()
         return self.builtin.close()
