@@ -78,7 +78,7 @@ class Pico(UserDict):
             if request.content is None and "lazy_body" not in route.payload:
                 await request.load_body()
             await route.handler(request, response, **parameters)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             response = self.refuse(error)
         return response
 
@@ -103,6 +103,9 @@ class Pico(UserDict):
     def refuse(self, error):
         """Return the response to an error; only the log is told of others
         than HttpError."""
+        if isinstance(error, asyncio.CancelledError):
+            if asyncio.current_task().cancelling():
+                raise error  # It is meant for us, and not for a part of it.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)
             error = HttpError(500)

@@ -26,7 +26,7 @@ def render_head(request, response):
         response.body = response.body.encode()
     lines = []
     for name, value in response.headers.items():
-        if name not in OWN_FIELDS:
+        if name.lower() not in OWN_FIELDS:
             lines.append(f"{name}\0{value}")
     for cookie in response.cookies.values():
         lines.append(f"set-cookie\0{cookie.OutputString()}")
@@ -52,20 +52,33 @@ def frame(request, response):
         raise ValueError(f"{status:d} is no final status.")
     if status in (204, 205, 304):
         response.body = b""
-    if isinstance(response.body, bytes):
-        if status not in (204, 304):
-            fields = b"content-length: %d\r\n" % len(response.body)
-    elif "content-length" in response.headers:
-        length = int(response.headers["content-length"])
-        fields = b"content-length: %d\r\n" % length
-    elif request.version == "1.1":
-        fields = b"transfer-encoding: chunked\r\n"
-    else:
-        request.keep_alive = False
+    if status not in (204, 304):
+        length = length_of(response)
+        if length is not None:
+            fields = b"content-length: %d\r\n" % length
+        elif request.version == "1.1":
+            fields = b"transfer-encoding: chunked\r\n"
+        else:
+            request.keep_alive = False
     if request.version == "1.0" or not request.keep_alive:
         stay = b"keep-alive" if request.keep_alive else b"close"
         fields += b"connection: %b\r\n" % stay
+    if "upgrade" in response.headers:  # RFC 9110, 7.8
+        fields += b"connection: upgrade\r\n"
     return fields
+
+
+def length_of(response):
+    """Return the length of a body, or None if nobody knows it."""
+    body, declared = response.body, response.headers.get("content-length")
+    if isinstance(body, bytes):
+        return len(body)
+    if not hasattr(body, "__aiter__"):
+        kind = type(body).__name__
+        raise TypeError(f"A body is no {kind}: did you mean response.json?")
+    if declared is not None and int(declared) < 0:
+        raise ValueError(f"{declared} is no length.")
+    return None if declared is None else int(declared)
 
 
 def render_chunk(data):

@@ -7,6 +7,7 @@ Does not know: what a handler does; bytes on the wire.
 import inspect
 import json
 import logging
+from asyncio import CancelledError, current_task
 from collections import UserDict
 
 from connection import Connection
@@ -135,7 +136,7 @@ class Pico(UserDict):
                 result = route.handler(request, response, **parameters)
                 if hasattr(result, "__await__"):
                     await result
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             response = await self.recover(request, error)
         if "response" in self.listeners:
             response = await self.conclude(request, response)
@@ -193,6 +194,9 @@ class Pico(UserDict):
     def refuse(self, error):
         """Return the response to an error; only the log is told of others
         than HttpError."""
+        if isinstance(error, CancelledError):
+            if current_task().cancelling():
+                raise error  # It is meant for us, and not for a part of it.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)
             error = HttpError(500)

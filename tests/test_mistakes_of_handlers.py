@@ -1,0 +1,94 @@
+"""What a handler does wrong is a 500 that the log explains, and no more."""
+
+import asyncio
+
+import pytest
+
+pytestmark = pytest.mark.steps("03", "04", "05")
+
+GET = b"GET / HTTP/1.1\r\nhost: pico\r\nconnection: close\r\n\r\n"
+HEAD = GET.replace(b"GET", b"HEAD", 1)
+
+
+def app_with(step, handler):
+    """Return an app whose only handler does something to its response."""
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        await handler(response)
+
+    return app
+
+
+async def only(exchange):
+    (answer,) = exchange.answers
+    return answer
+
+
+@pytest.mark.parametrize("body", [None, 5, {"a": 1}, ["a"], bytearray(b"a")])
+async def test_body_of_another_type_is_told(step, ask, caplog, body):
+    async def handler(response):
+        response.body = body
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
+    kind = type(body).__name__
+    told = f"A body is no {kind}: did you mean response.json?"
+    assert told in caplog.text
+
+
+async def pieces():
+    yield b"hello"
+
+
+@pytest.mark.parametrize("request_", [GET, HEAD], ids=["GET", "HEAD"])
+async def test_length_below_zero_is_never_sent(step, ask, caplog, request_):
+    async def handler(response):
+        response.headers["content-length"] = "-5"
+        response.body = pieces()
+
+    answer = await only(await ask(app_with(step, handler), request_))
+
+    assert answer.status == 500
+    assert "-5 is no length." in caplog.text
+
+
+async def test_length_is_ours_however_it_is_spelt(step, ask):
+    """Whoever believes the other one sees another answer behind it."""
+
+    async def handler(response):
+        response.headers = {"Content-Length": "3", "Connection": "x"}
+        response.body = b"hello"
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.fields.count(("content-length", "5")) == 1
+    names = [name.lower() for name, _ in answer.fields]
+    assert names.count("content-length") == names.count("connection") == 1
+
+
+async def test_upgrade_is_an_option_of_the_connection(step, ask):
+    """RFC 9110, 7.8: who sends Upgrade must say so in Connection."""
+
+    async def handler(response):
+        response.status = 426
+        response.headers["upgrade"] = "websocket"
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    options = [v for n, v in answer.fields if n.lower() == "connection"]
+    assert options == ["close", "upgrade"]
+
+
+async def test_task_that_was_cancelled_is_no_end_of_ours(step, ask, caplog):
+    async def handler(response):
+        part = asyncio.create_task(asyncio.sleep(0))
+        part.cancel()
+        await part
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
+    assert "CancelledError" in caplog.text
