@@ -308,6 +308,23 @@ async def test_idle_connection_is_closed_quietly(step, received):
         assert connection.transport.written == before
 
 
+async def test_blank_lines_keep_no_connection_alive(step):
+    """RFC 9112, 2.2 lets them come before a request; that is all."""
+    async with connected(reading_app(step), LAST[:-2]) as connection:
+        connection.data_received(b"\r\n")
+        await settled()
+        assert connection.transport.statuses == [200]
+    async with connected(reading_app(step)) as connection:
+        for now in range(5):
+            await at(connection, now)
+            connection.data_received(b"\r\n")
+            await settled()
+        assert state(connection) == ([], None)
+        await at(connection, 5)
+
+        assert state(connection) == ([], "eof")
+
+
 async def test_next_request_comes_in_time_and_resets_the_clock(step):
     async with connected(reading_app(step), GET) as connection:
         for now in (0, 4, 8, 12):
@@ -502,6 +519,22 @@ async def test_client_that_sends_no_more_is_asked_if_it_is_there(
         assert state(connection) == ([*asked, 200], "closed")
 
 
+async def test_client_that_is_not_read_is_asked_if_it_is_there(step):
+    """We would not hear its end, as long as we read nothing."""
+    app = waiting_app(step)
+    many = gets(b"/wait", *[b"/1"] * 200)
+
+    async with connected(app, many) as connection:
+        assert not connection.transport.reading
+        await at(connection, 0)
+        asked = state(connection)
+        app["event"].set()
+        await until(lambda: len(connection.transport.statuses) == 202)
+
+        assert asked == ([100], None)
+        assert connection.transport.reading
+
+
 async def test_nobody_is_asked_in_the_midst_of_an_answer(step):
     app, _ = streaming_app(step)
 
@@ -519,6 +552,36 @@ async def test_without_half_closes_the_end_is_the_end(step):
         await settled()
 
         assert connection.transport.end == "closed"
+
+
+async def test_fault_of_the_client_is_no_error_of_ours(step, caplog):
+    app = step.Pico()
+
+    @app.route("/", methods=["POST"])
+    async def echo(request, response):
+        response.body = request
+
+    chunked = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n"
+    app.route("/lazy", methods=["POST"], lazy_body=True)(echo)
+    begun = chunked.replace(b"/", b"/lazy", 1) + b"\r\n3\r\nabc\r\n"
+    async with connected(app, begun) as connection:
+        assert connection.transport.statuses == [200]
+        connection.data_received(b"ZZ\r\n")
+        await settled()
+
+        assert connection.transport.end == "aborted"
+    assert caplog.messages == []
+
+
+async def test_head_of_what_has_no_end_is_written_before_the_end(step):
+    """Of HTTP/1.0 only the end of the connection tells the content's."""
+    app, _ = streaming_app(step)
+    head = b"HEAD / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
+
+    async with connected(app, gets(b"/x") + head + LAST) as connection:
+        await settled()
+
+        assert connection.transport.statuses == [404, 200]
 
 
 # Real sockets

@@ -184,7 +184,7 @@ class Connection(Flow):
     def ended(self, task):
         """An answer that breaks off must not look like a whole one."""
         error = None if task.cancelled() else task.exception()
-        if error:
+        if error and error is not self.parser.error:  # as the client's is
             logger.error("An answer was broken off", exc_info=error)
         if self.transport and (error or task.cancelled()):
             self.transport.abort()

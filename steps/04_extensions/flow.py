@@ -21,10 +21,11 @@ class Flow(asyncio.Protocol):
     content_timeout = 30  # between two pieces; 60 in nginx
     write_timeout = 30  # without a byte that the client reads
     keep_alive_timeout = 5  # without a request, as Node and uvicorn
+    Parser = RequestParser
 
     def __init__(self, app):
         self.app = app
-        self.parser = RequestParser(app)
+        self.parser = self.Parser(app)
         self.request = None  # the one that is being answered
         self.silent = False  # whether not a byte of its answer is written
         self.paused = False  # whether we do not read
@@ -43,7 +44,10 @@ class Flow(asyncio.Protocol):
         if not self.paused and self.parser.full:
             self.paused = True
             self.transport.pause_reading()
-        self.wake()
+        parser = self.parser
+        news = parser.requests or parser.head or parser.finished
+        if news or self.request is not None:  # or else blank lines
+            self.wake()
 
     def eof_received(self):
         self.parser.feed_eof()
@@ -89,7 +93,8 @@ class Flow(asyncio.Protocol):
             self.sight, self.since = sight, now
         elif limit is not None and now - self.since >= limit:
             self.give_up()
-        if self.silent and self.parser.eof and self.request.version != "1.0":
+        mute = self.parser.eof or self.paused  # We cannot hear it leave.
+        if self.silent and mute and self.request.version != "1.0":
             # Has it left, or does it only send no more? A client that has
             # left answers this with a reset, and its handler is cancelled.
             self.write(CONTINUE)

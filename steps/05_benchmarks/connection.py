@@ -176,6 +176,7 @@ class Connection(Flow):
         and may take our last answer away from the client (RFC 9112, 9.6)."""
         self.parser.finish()
         self.parser.requests.clear()
+        self.flush()
         if self.transport.can_write_eof():
             with contextlib.suppress(OSError):  # it has left meanwhile
                 self.transport.write_eof()
@@ -185,7 +186,7 @@ class Connection(Flow):
     def ended(self, task):
         """An answer that breaks off must not look like a whole one."""
         error = None if task.cancelled() else task.exception()
-        if error:
+        if error and error is not self.parser.error:  # as the client's is
             logger.error("An answer was broken off", exc_info=error)
         if self.transport and (error or task.cancelled()):
             self.transport.abort()

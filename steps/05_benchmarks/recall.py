@@ -27,12 +27,18 @@ class RecallingParser(RequestParser):
     # give each one a number.
     max_new = 16
     left = max_new
+    small = SLICE  # bytes of a piece, in which no limit can be passed
+
+    def __init_subclass__(cls):
+        """Let a class with other limits know only what passed them."""
+        cls.known = {}
+        cls.small = min(SLICE, cls.max_target, cls.max_head)
 
     def feed(self, data):
         """Take a piece if all of it is known, or else feed httptools."""
         idle = self.head is None and self.request is None and self.left
         waiting = self.unparsed or self.requests or self.finished
-        if waiting or not idle or len(data) > SLICE:
+        if waiting or not idle or len(data) > self.small:
             return super().feed(data)
         try:
             known = self.recall(data)
@@ -64,7 +70,7 @@ class RecallingParser(RequestParser):
             self.requests.append(request)
             self.target, self.finished = url, not alive
             data = content[length:] if alive else b""
-        self.left = self.max_new
+        self.left, self.overhead = self.max_new, -SLICE
         return not data and bool(self.requests)
 
     def remember(self, data):
