@@ -231,6 +231,76 @@ async def test_who_speaks_no_tls_hurts_nobody(step, certificate, trust):
         assert content(await told(server, ssl=trust)) == b"hello"
 
 
+@on_each_loop
+async def test_who_never_agrees_on_tls_is_not_waited_for(
+    step, certificate, caplog
+):
+    app = hello_app(step)
+    app.Server.handshake_timeout = 0.05
+
+    async with app.serve(port=0, ssl=certificate) as server:
+        reader, writer = await connect(server)
+        writer.write(b"\x16\x03\x01")  # as if it began
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        await until(lambda: not server.entering)
+        await hang_up(writer)
+
+
+@on_each_loop
+async def test_who_agrees_on_tls_after_the_end_is_not_let_in(
+    step, certificate
+):
+    app = hello_app(step, interval=0.01)
+
+    async with app.serve(port=0, ssl=certificate) as server:
+        reader, writer = await connect(server)
+        await until(lambda: server.entering)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert server.entering == {}
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    await hang_up(writer)
+
+
+@pytest.mark.parametrize("missing", ["certificate", "key", "nothing"])
+def test_certificate_that_is_none_is_told_in_a_sentence(
+    step, certificate, tmp_path, missing
+):
+    files = {"certificate": certificate[0], "key": certificate[1]}
+    files[missing] = tmp_path / "nope.pem"
+    if missing == "nothing":  # but they are the wrong way round
+        files = {"certificate": certificate[1], "key": certificate[0]}
+    pair = files["certificate"], files["key"]
+
+    with pytest.raises(SystemExit) as ended:
+        hello_app(step).serve(ssl=pair)
+
+    begin = f"{pair[0]} is no certificate with the key {pair[1]}: "
+    assert str(ended.value).startswith(begin)
+
+
+# Where it listens
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "65536", "8000.0", -1, 65536])
+def test_port_that_is_none_is_told_in_a_sentence(step, monkeypatch, port):
+    monkeypatch.setenv("PORT", str(port))
+    for given in (port, None):
+        with pytest.raises(SystemExit, match="A port is a number up to 65535"):
+            hello_app(step).serve(port=given)
+
+
+def test_empty_variables_are_none(step, monkeypatch):
+    monkeypatch.setenv("HOST", "")
+    monkeypatch.setenv("PORT", "")
+    server = hello_app(step).serve()
+
+    assert (server.host, server.port) == ("127.0.0.1", 8000)
+
+
 BIG = """
 import asyncio, server, sys
 from pico import Pico
@@ -776,6 +846,25 @@ async def test_who_is_on_the_way_in_is_counted_once(step, caplog):
 
 @on_posix
 @on_each_loop
+async def test_error_of_one_clock_does_not_stop_the_others(step, caplog):
+    app = hello_app(step, interval=0.01)
+    seen = []
+
+    class Broken(app.Protocol):
+        def expire(self, now):
+            seen.append(now)
+            raise RuntimeError("no clock")
+
+    app.Protocol = Broken
+    async with app.serve(port=0) as server:
+        _, writer = await connect(server)
+        await until(lambda: len(seen) > 2)
+        await hang_up(writer)
+
+    assert "no clock" in caplog.text
+
+
+@on_each_loop
 async def test_who_could_not_be_let_in_is_no_longer_counted(
     step, certificate, trust
 ):
@@ -944,6 +1033,46 @@ def test_workers_end_if_nobody_looks_after_them(step, program):
     assert alive == []
 
 
+LONELY = """
+import asyncio, os
+import server
+from pico import Pico
+
+app = Pico()
+server.Server.interval = 0.05
+
+@app.route("/")
+async def index(request, response):
+    response.body = str(os.getpid())
+
+@app.route("/slow")
+async def slow(request, response):
+    await asyncio.sleep(0.5)  # Ten times, the sweeper sees that it is alone.
+    response.body = "done"
+
+@app.listen("shutdown")
+def shutdown():
+    print("shutdown", flush=True)
+
+app.run(workers=1, reload=True)
+"""
+
+
+@on_posix
+def test_worker_that_nobody_looks_after_answers_what_was_asked(step, program):
+    with program(LONELY) as running:
+        here = running.host, running.port
+        (worker,) = soon(psutil.Process(running.process.pid).children)
+        with socket.create_connection(here, PATIENCE) as client:
+            client.sendall(LAST.replace(b"/", b"/slow", 1))
+            soon(lambda: worker.net_connections("tcp")[1:])
+            running.process.kill()
+            said = b"".join(iter(lambda: client.recv(4096), b""))
+        psutil.wait_procs([worker], timeout=PATIENCE)
+
+    assert content(said) == b"done"
+
+
 @on_posix
 def test_worker_that_hangs_is_killed_when_it_is_renewed(step, program):
     with family(program, 2, 0.1) as (running, parent):
@@ -1022,6 +1151,69 @@ def test_rolling_restart_refuses_nobody(step, program):
     assert [error for client in clients for error in client.wrong] == []
 
 
+SLOW_TO_START = """
+import asyncio, os, pathlib, socket, sys
+import server, workers
+from pico import Pico
+
+app = Pico()
+workers.Supervisor.starting = property(
+    lambda self: {starting} if len(self.workers) > 2 else 60
+)
+
+@app.listen("startup")
+async def startup():
+    exec(pathlib.Path({startup}).read_text())
+
+@app.route("/")
+async def index(request, response):
+    response.body = str(os.getpid())
+
+app.run(workers=2)
+"""
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("wrong", "starting"), [("1 / 0", 60), ("await asyncio.sleep(3600)", 0.1)]
+)
+def test_workers_stay_if_the_new_program_does_not_start(
+    step, program, tmp_path, wrong, starting
+):
+    startup = tmp_path / "startup.py"
+    startup.write_text("print('began', file=sys.stderr, flush=True)")
+    values = {"startup": str(startup), "starting": starting}
+
+    with program(SLOW_TO_START, **values) as running:
+        soon(lambda: running.log() == "began\n" * 2)
+        parent = psutil.Process(running.process.pid)
+        old = {child.pid for child in parent.children()}
+        startup.write_text(wrong)
+        running.process.send_signal(signal.SIGHUP)
+        told = "The new program does not start: the old one stays.\n"
+        soon(lambda: running.log().count(told) == 2)
+        still = {int(ask(running)) for _ in range(9)}
+        running.process.terminate()
+        status = running.process.wait(PATIENCE)
+
+    assert status == 0
+    assert still <= old
+
+
+@on_posix
+def test_program_that_does_not_start_ends(step, program, tmp_path):
+    startup = tmp_path / "startup.py"
+    startup.write_text("1 / 0")
+    values = {"startup": str(startup), "starting": 60}
+
+    with program(SLOW_TO_START, **values) as running:
+        status, log = running.process.wait(PATIENCE), running.log()
+
+    assert status == 1
+    assert log.endswith("The program does not start.\n")
+    assert "ZeroDivisionError" in log
+
+
 # Reload
 
 RELOADS = """
@@ -1043,6 +1235,27 @@ def says(running, text):
     with contextlib.suppress(OSError, http.client.HTTPException):
         return ask(running) == text
     return False
+
+
+def test_folder_beside_the_environment_is_not_installed(step):
+    file = f"{sys.prefix}-app{os.sep}program.py"
+
+    assert not file.startswith(step.modules["workers"].PREFIXES)
+    assert os.__file__.startswith(step.modules["workers"].PREFIXES)
+
+
+@on_posix
+def test_terminal_that_is_closed_ends_what_reloads(step, program, tmp_path):
+    (tmp_path / "words.py").write_text("TEXT = 'one'")
+    path = os.pathsep.join([str(step.folder), str(tmp_path)])
+
+    with program(RELOADS, env={"PYTHONPATH": path}) as running:
+        assert ask(running) == "one"
+        (worker,) = psutil.Process(running.process.pid).children()
+        running.process.send_signal(signal.SIGHUP)
+
+        assert running.process.wait(PATIENCE) == 0
+        assert not worker.is_running()
 
 
 @on_posix

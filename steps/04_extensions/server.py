@@ -11,9 +11,8 @@ import os
 import signal
 import socket
 from pathlib import Path
-from ssl import Purpose, create_default_context
 
-from workers import INHERITED, Supervisor, bind, descriptors
+import workers
 
 try:
     from uvloop import new_event_loop
@@ -28,21 +27,20 @@ class Server:
 
     grace = 10  # seconds for requests that are running
     interval = 1  # seconds from one look of the sweeper to the next
+    handshake_timeout = 10  # seconds for a client to agree on TLS
 
     def __init__(self, app, host=None, port=None, ssl=None, unix=None):
         self.app = app
         self.protocol = lambda: app.Protocol(app)
-        self.host = host or os.environ.get("HOST", "127.0.0.1")
-        port = os.environ.get("PORT", "8000") if port is None else port
-        self.port = int(port)
+        self.host = host or os.environ.get("HOST") or "127.0.0.1"
+        self.port = workers.number_of(port)
         self.unix = unix and str(unix)
-        if isinstance(ssl, tuple):  # the files of certificate and key
-            files, ssl = ssl, create_default_context(Purpose.CLIENT_AUTH)
-            ssl.load_cert_chain(*files)
-        self.ssl = ssl
-        self.worker = INHERITED in os.environ
+        ssl = workers.certified(*ssl) if isinstance(ssl, tuple) else ssl
+        limit = {"ssl_handshake_timeout": self.handshake_timeout}
+        self.tls = {"ssl": ssl, **limit} if ssl else {}
+        self.worker = workers.INHERITED in os.environ
         self.socket, self.listener, self.entering = None, None, {}
-        self.max_connections = descriptors()
+        self.max_connections = workers.descriptors()
 
     async def __aenter__(self):
         """Take the port, let the app start, then accept connections."""
@@ -62,6 +60,8 @@ class Server:
         self.release()
         if self.entering:
             await asyncio.wait(self.entering.values(), timeout=self.interval)
+        for task in self.entering.values():
+            task.cancel()
         # Who has just connected has asked nothing yet: wait for it a little.
         await self.stop_connections(self.interval)
         pending = await self.stop_connections(self.grace)
@@ -80,13 +80,14 @@ class Server:
 
     def bind(self):
         """Return the listening socket; a worker has inherited it."""
-        self.parent, listening = bind(self.host, self.port, self.unix)
+        found = workers.bind(self.host, self.port, self.unix)
+        listening, self.parent, self.says = found
         listening.setblocking(False)
         self.url = f"unix:{self.unix}"
         if not self.unix:
             self.host, self.port = listening.getsockname()[:2]
             host = f"[{self.host}]" if ":" in self.host else self.host
-            self.url = f"http{'s' * bool(self.ssl)}://{host}:{self.port}"
+            self.url = f"http{'s' * bool(self.tls)}://{host}:{self.port}"
         return listening
 
     def release(self):
@@ -102,7 +103,7 @@ class Server:
             loop.add_reader(self.socket, self.accept)
         except NotImplementedError:  # Windows counts no descriptors.
             self.listener = await loop.create_server(
-                self.protocol, sock=self.socket.dup(), ssl=self.ssl
+                self.protocol, sock=self.socket.dup(), **self.tls
             )
 
     def unlisten(self):
@@ -133,24 +134,24 @@ class Server:
 
     async def enter(self, protocol, client):
         """Connect a protocol to its client, if that agrees on TLS."""
+        connect = asyncio.get_running_loop().connect_accepted_socket
         with contextlib.suppress(OSError):
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: protocol, client, ssl=self.ssl
-            )
+            await connect(lambda: protocol, client, **self.tls)
 
     def number(self):
         """Return how many are connected, or on their way in."""
-        entering = set(self.entering) - self.app.connections
-        return len(self.app.connections) + len(entering)
+        return len(self.app.connections | set(self.entering))
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.interval)
             if self.parent not in (0, os.getppid()):
+                self.parent = 0  # A second signal would not wait.
                 signal.raise_signal(signal.SIGTERM)  # nobody looks after us
             for connection in set(self.app.connections):
-                connection.expire(asyncio.get_running_loop().time())
+                loop.call_soon(connection.expire, loop.time())
             room = self.max_connections - self.number()
             if room > 0 and not self.listening and self.socket.fileno() >= 0:
                 await self.listen()
@@ -168,17 +169,17 @@ class Server:
         except OSError as error:
             if self.socket:
                 raise  # It is the app's.
-            advice = "" if self.unix else " Try PORT=0 for a free one."
+            advice = "" if self.unix else " Try another HOST, or PORT=0."
             raise SystemExit(f"{error}.{advice}") from None
 
-    def supervise(self, workers, reload):
+    def supervise(self, number, reload):
         """Let workers serve, on a socket that is bound here."""
         if not hasattr(socket, "AF_UNIX"):  # Windows shares no socket.
-            return Supervisor(None, workers, reload).run()
+            return workers.Supervisor(None, number, reload).run()
         self.socket = self.bind()
         print(f"Listening on {self.url}", flush=True)
         try:
-            Supervisor(self.socket, workers, reload).run()
+            workers.Supervisor(self.socket, number, reload).run()
         finally:
             self.release()
 
@@ -187,6 +188,5 @@ class Server:
         with contextlib.suppress(NotImplementedError):  # on Windows
             loop.add_signal_handler(signal.SIGTERM, task.cancel)
         async with self:
-            if not self.parent:
-                print(f"Listening on {self.url}", flush=True)
+            workers.announce(self.says, self.url)
             await asyncio.Event().wait()

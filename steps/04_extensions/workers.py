@@ -14,15 +14,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from select import select
+from ssl import Purpose, create_default_context
 
 try:
     from resource import RLIMIT_NOFILE, getrlimit
 except ImportError:  # Windows counts no descriptors.
     RLIMIT_NOFILE, getrlimit = None, lambda limit: (-1, -1)
 
-PREFIXES = sys.prefix, sys.base_prefix  # what is installed does not change
+# What is installed does not change.
+PREFIXES = sys.prefix + os.sep, sys.base_prefix + os.sep
 logger = logging.getLogger("pico")
-INHERITED = "PICO_SOCKET"  # tells a worker its parent, and the descriptor
+INHERITED = "PICO_SOCKET"  # tells a worker its parent, and descriptors
 
 
 class Supervisor:
@@ -34,6 +37,7 @@ class Supervisor:
 
     interval = 0.2  # seconds from one look to the next
     patience = 15  # seconds for a worker to stop by itself
+    starting = 60  # seconds for a worker to start
 
     def __init__(self, listening, number, reload):
         if listening is None and number > 1:
@@ -46,11 +50,14 @@ class Supervisor:
         """Look after the workers until Ctrl-C or SIGTERM."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         if hasattr(signal, "SIGHUP"):  # Windows has none
-            signal.signal(signal.SIGHUP, self.hang_up)
+            leave = signal.default_int_handler
+            hang_up = leave if self.reload else self.hang_up
+            signal.signal(signal.SIGHUP, hang_up)
         self.workers, files = [], changes()
         try:
-            for _ in range(self.number):
-                self.workers.append(self.start())
+            pipes = [self.start() for _ in range(self.number)]
+            if not all(map(self.serves, pipes)):
+                raise SystemExit("The program does not start.")
             while True:
                 time.sleep(self.interval)
                 if self.reload and files != changes():
@@ -65,25 +72,54 @@ class Supervisor:
     def look(self):
         """Replace workers that are outdated, or dead."""
         outdated, self.outdated = self.outdated, False
-        for number, worker in enumerate(self.workers):
+        for worker in [*self.workers]:
             dead = worker.poll() is not None and not self.reload
             if dead:
                 logger.error("Worker %d died: another starts.", worker.pid)
                 time.sleep(1)  # It may die at once, again and again.
             if dead or outdated:
-                self.workers[number] = self.start()
-                stop([worker], self.patience)
+                self.replace(worker)
+
+    def replace(self, worker):
+        """Let a new worker serve instead; if it does not, nothing changes."""
+        if not self.serves(self.start()):
+            logger.error("The new program does not start: the old one stays.")
+            worker = self.workers[-1]
+        self.workers.remove(worker)
+        stop([worker], self.patience)
 
     def start(self):
-        """Return a new worker, which Ctrl-C does not reach by itself."""
-        shared, inherits = {}, "0"
+        """Start a worker, which Ctrl-C does not reach by itself.
+
+        Return the end of a pipe: it hears of the worker when that serves.
+        """
+        hears, says = os.pipe()
+        shared, env = {}, {**os.environ, INHERITED: "0"}
         if self.listening:
             descriptor = self.listening.fileno()
-            inherits = f"{os.getpid()} {descriptor}"
-            shared = {"pass_fds": [descriptor], "process_group": 0}
+            env[INHERITED] = f"{os.getpid()} {descriptor} {says}"
+            shared = {"pass_fds": [descriptor, says], "process_group": 0}
         command = [sys.executable, *sys.orig_argv[1:]]
-        env = {**os.environ, INHERITED: inherits}
-        return subprocess.Popen(command, env=env, **shared)
+        self.workers.append(subprocess.Popen(command, env=env, **shared))
+        os.close(says)
+        return hears
+
+    def serves(self, hears):
+        """Return whether a worker serves; who reloads need not know."""
+        told = self.reload
+        if not told and any(select([hears], [], [], self.starting)):
+            told = os.read(hears, 1)
+        os.close(hears)
+        return bool(told)
+
+
+def announce(says, url):
+    """Let who has started us know that we serve: a person, or our parent."""
+    if says is None:
+        return print(f"Listening on {url}", flush=True)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(says, b"1")
+    os.close(says)
 
 
 def stop(workers, patience):
@@ -101,21 +137,41 @@ def stop(workers, patience):
 
 
 def bind(host, port, unix):
-    """Return who looks after us, or 0, and the socket that listens.
+    """Return the socket that listens, who looks after us, how to tell it.
 
-    A worker has inherited both.
+    A worker has inherited all three; others have the socket alone.
     """
-    parent, *descriptor = os.environ.pop(INHERITED, "0").split()
-    if descriptor:
-        return int(parent), socket.socket(fileno=int(descriptor[0]))
+    inherited = [int(n) for n in os.environ.pop(INHERITED, "0").split()]
+    if inherited != [0]:
+        parent, descriptor, says = inherited
+        return socket.socket(fileno=descriptor), parent, says
     if unix:
         clear(unix)
-        return 0, socket.create_server(unix, family=socket.AF_UNIX)
+        return socket.create_server(unix, family=socket.AF_UNIX), 0, None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.create_server((host, port), family=family, backlog=2048)
     # Connections inherit it; asyncio's loop would not ask for it here.
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return 0, made
+    return made, 0, None
+
+
+def number_of(port):
+    """Return a port as a number, or `PORT`, or 8000."""
+    port = os.environ.get("PORT") or 8000 if port is None else port
+    if not str(port).isdecimal() or int(port) > 65535:
+        raise SystemExit(f"A port is a number up to 65535, not {port!r}.")
+    return int(port)
+
+
+def certified(certificate, key):
+    """Return a context for TLS, made of two files."""
+    context = create_default_context(Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        told = f"{certificate} is no certificate with the key {key}: {error}."
+        raise SystemExit(told) from None
+    return context
 
 
 def clear(path):
