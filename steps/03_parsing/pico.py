@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+from asyncio import CancelledError, current_task
 from collections import UserDict
 from types import SimpleNamespace
 
@@ -78,7 +79,7 @@ class Pico(UserDict):
             if request.content is None and "lazy_body" not in route.payload:
                 await request.load_body()
             await route.handler(request, response, **parameters)
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, CancelledError) as error:
             response = self.refuse(error)
         return response
 
@@ -103,8 +104,8 @@ class Pico(UserDict):
     def refuse(self, error):
         """Return the response to an error; only the log is told of others
         than HttpError."""
-        if isinstance(error, asyncio.CancelledError):
-            if asyncio.current_task().cancelling():
+        if isinstance(error, CancelledError):
+            if current_task().cancelling():
                 raise error  # It is meant for us, and not for a part of it.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)

@@ -28,6 +28,8 @@ def render_head(request, response):
     for name, value in response.headers.items():
         if name.lower() not in OWN_FIELDS:
             lines.append(f"{name}\0{value}")
+        if name == "upgrade":  # RFC 9110, 7.8
+            lines.append("connection\0upgrade")
     for cookie in response.cookies.values():
         lines.append(f"set-cookie\0{cookie.OutputString()}")
     status = STATUS.get(response.status) or f"{response.status:d} "
@@ -63,8 +65,6 @@ def frame(request, response):
     if request.version == "1.0" or not request.keep_alive:
         stay = b"keep-alive" if request.keep_alive else b"close"
         fields += b"connection: %b\r\n" % stay
-    if "upgrade" in response.headers:  # RFC 9110, 7.8
-        fields += b"connection: upgrade\r\n"
     return fields
 
 

@@ -44,7 +44,8 @@ def field_line(name, value):
     """Return a line of a head: most were rendered before."""
     if name.lower() in OWN_FIELDS:
         return b""
-    return field_lines([f"{name}\0{value}"])
+    option = ["connection\0upgrade"] if name == "upgrade" else []
+    return field_lines([f"{name}\0{value}", *option])  # RFC 9110, 7.8
 
 
 def field_lines(lines):
@@ -75,8 +76,6 @@ def frame(request, response):
     if request.version == "1.0" or not request.keep_alive:
         stay = b"keep-alive" if request.keep_alive else b"close"
         fields += b"connection: %b\r\n" % stay
-    if "upgrade" in response.headers:  # RFC 9110, 7.8
-        fields += b"connection: upgrade\r\n"
     return fields
 
 
