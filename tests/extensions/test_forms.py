@@ -181,6 +181,60 @@ async def test_forms_let_a_lazy_route_read_the_bytes(step, post):
     assert answer.content == content
 
 
+async def test_forms_may_be_loaded_twice(step, post):
+    app = forms_app(step)
+
+    @app.route("/twice", methods=["POST"], lazy_body=True)
+    async def twice(request, response):
+        await request.load_body()
+        await request.load_body()
+        response.json = request.form
+
+    @app.route("/again", methods=["POST"])
+    async def again(request, response):
+        await request.load_body()
+        response.json = request.form
+
+    content = form(part("name", b"Ada"))
+    answers = [await post(app, content, path=p) for p in ("/twice", "/again")]
+
+    assert [a.content for a in answers] == [b'{"name":["Ada"]}'] * 2
+
+
+async def test_forms_may_be_loaded_when_the_bytes_were_read(step, post):
+    app = forms_app(step)
+
+    @app.route("/lazy", methods=["POST"], lazy_body=True)
+    async def lazy(request, response):
+        length = len(await request.read())
+        await request.load_body()
+        response.json = [length, request.form]
+
+    content = form(part("name", b"Ada"))
+    answer = await post(app, content, path="/lazy")
+
+    assert answer.content == b'[%d,{"name":["Ada"]}]' % len(content)
+
+
+@pytest.mark.parametrize("what", ["form", "files"])
+@pytest.mark.parametrize("read", [True, False])
+async def test_forms_say_who_reads_them_on_a_lazy_route(
+    step, post, caplog, what, read
+):
+    app = forms_app(step)
+
+    @app.route("/lazy", methods=["POST"], lazy_body=True)
+    async def lazy(request, response):
+        if read:
+            await request.read()
+        getattr(request, what)
+
+    answer = await post(app, form(part("name", b"Ada")), path="/lazy")
+
+    assert answer.status == 500
+    assert "await request.load_body()" in caplog.text
+
+
 async def test_forms_are_not_read_before_a_login_refuses_them(step, ask):
     app = forms_app(step)
 

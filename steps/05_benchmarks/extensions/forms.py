@@ -8,7 +8,6 @@ import asyncio
 import re
 import weakref
 from functools import cached_property, partialmethod
-from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 
 from messages import HttpError, Query
@@ -42,12 +41,20 @@ def forms(app, max_content=32 * 2**20, max_file=16 * 2**20, max_parts=100):
 
     class Request(app.Request):
         # None but those that a form brings.
-        files = cached_property(lambda self: app.Files(""))
+        files = cached_property(lambda self: unread(self) or app.Files(""))
+
+        @cached_property
+        def form(self):
+            """The fields that a form brings."""
+            unread(self)
+            return super().form
 
         async def load_body(self):
             """Read the whole content, and a form part by part."""
             if self.content_type != MULTIPART:
                 return await super().load_body()
+            if self.content is not None and not self.arrived:
+                return self.content
             form = Form(app, self.max_content)
             try:
                 await form.read(self, max_content, limits)
@@ -66,9 +73,14 @@ def forms(app, max_content=32 * 2**20, max_file=16 * 2**20, max_parts=100):
 
 def refusal(error):
     """Return what to answer to a form that cannot be read."""
-    limited = isinstance(error, ParserLimitReached)
-    status = HTTPStatus(413 if limited else 400)
+    status = 413 if isinstance(error, ParserLimitReached) else 400
     return HttpError(status, f"The form cannot be read: {error.args[0]}.")
+
+
+def unread(request):
+    """Say how to read a form, if there is one that nobody has read."""
+    if request.content_type == MULTIPART and request.content != b"":
+        raise RuntimeError("Read a form with `await request.load_body()`.")
 
 
 class Files(Query):
