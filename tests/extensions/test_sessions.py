@@ -146,6 +146,97 @@ async def test_sessions_forget_a_client_whose_session_is_replaced(
     assert "Max-Age=0" in answer.field("set-cookie")
 
 
+def delete(request):
+    del request["session"]
+
+
+def read_and_delete(request):
+    assert request["session"]
+    del request["session"]
+
+
+def delete_twice(request):
+    del request["session"]
+    del request["session"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        delete,
+        read_and_delete,
+        delete_twice,
+        lambda request: request.pop("session"),
+        lambda request: request["session"] and request.pop("session"),
+        lambda request: request["session"] and request.clear(),
+    ],
+)
+async def test_sessions_forget_a_client_whose_session_is_deleted(
+    step, fetch, end
+):
+    app = sessions_app(step)
+    cookie = cookie_of(await fetch(app, "/count"))
+
+    @app.route("/end")
+    async def leave(request, response):
+        end(request)
+        response.body = "bye"
+
+    answer = await fetch(app, "/end", cookie)
+
+    assert (answer.status, answer.content) == (200, b"bye")
+    assert answer.field("set-cookie").startswith('session=""; ')
+    assert "Max-Age=0" in answer.field("set-cookie")
+    assert answer.field("vary") == "Cookie"
+
+
+async def test_sessions_begin_anew_behind_the_one_that_was_deleted(
+    step, fetch
+):
+    app = sessions_app(step)
+    cookie = cookie_of(await fetch(app, "/count"))
+
+    @app.route("/login")
+    async def login(request, response):
+        del request["session"]
+        request["session"]["user"] = "ada"
+
+    answer = await fetch(app, "/login", cookie)
+    later = await fetch(app, "/look", cookie_of(answer))
+
+    assert later.content == b'{"user":"ada"}'
+
+
+async def test_sessions_set_no_cookie_where_none_was_to_be_deleted(
+    step, fetch
+):
+    app = sessions_app(step)
+
+    @app.route("/end")
+    async def leave(request, response):
+        del request["session"]
+
+    answer = await fetch(app, "/end")
+
+    assert (answer.status, answer.field("set-cookie")) == (200, None)
+
+
+async def test_sessions_leave_the_deletion_of_others_alone(step, fetch):
+    app = sessions_app(step)
+
+    @app.route("/user")
+    async def user(request, response):
+        request["user"] = "ada"
+        del request["user"]
+        with pytest.raises(KeyError):
+            del request["user"]
+        response.json = dict(request)
+
+    answer = await fetch(app, "/user")
+
+    assert (answer.content, answer.field("vary")) == (b"{}", None)
+
+
 async def test_sessions_set_no_cookie_for_a_session_of_nothing(step, fetch):
     app = sessions_app(step)
 

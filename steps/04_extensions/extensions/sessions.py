@@ -30,6 +30,8 @@ def sessions(
     attributes = {"httponly": True, "samesite": "Lax", **attributes}
 
     class Request(app.Request):
+        ended = False  # whether somebody has deleted the session
+
         @cached_property
         def stored(self):
             """The session as it came, in JSON."""
@@ -39,16 +41,23 @@ def sessions(
         def __missing__(self, name):
             if name != "session":
                 raise KeyError(name)
-            session = self.data[name] = json.loads(self.stored)
+            text = "{}" if self.ended else self.stored
+            session = self.data[name] = json.loads(text)
             return session
+
+        def __delitem__(self, name):
+            if name == "session":
+                self.ended = True
+                self.data.setdefault(name)
+            super().__delitem__(name)
 
     app.Request = Request
 
     @app.listen("response")
     def save(request, response):
-        if "session" not in request.data:  # Nobody asked for it.
-            return
-        session = request.data["session"] or {}
+        if "session" not in request.data and not request.ended:
+            return  # Nobody asked for it.
+        session = request.data.get("session") or {}
         protect(response)
         text = ENCODE(session)
         if text != request.stored:
