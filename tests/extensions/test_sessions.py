@@ -3,6 +3,7 @@
 import json
 import sys
 from base64 import urlsafe_b64encode
+from collections import UserDict
 
 import pytest
 
@@ -269,6 +270,39 @@ async def test_sessions_leave_the_rest_of_a_request_alone(step, fetch):
     answer = await fetch(app, "/user")
 
     assert answer.content == b'["ada",null]'
+
+
+def get_of_311(self, key, default=None):
+    try:
+        return self[key]
+    except KeyError:
+        return default
+
+
+def get_of_312(self, key, default=None):
+    if key not in self:
+        return default
+    return self[key]
+
+
+@pytest.mark.parametrize("get", [get_of_311, get_of_312])
+async def test_sessions_are_got_by_either_word_on_any_python(
+    step, fetch, monkeypatch, get
+):
+    app = sessions_app(step)
+    cookie = cookie_of(await fetch(app, "/count"))
+    monkeypatch.setattr(UserDict, "get", get, raising=False)
+
+    @app.route("/get")
+    async def got(request, response):
+        response.json = [request.get("session"), request.get("user", "ada")]
+
+    answers = [await fetch(app, "/get", *fields) for fields in ([cookie], [])]
+
+    assert [answer.content for answer in answers] == [
+        b'[{"count":1},"ada"]',
+        b'[{},"ada"]',
+    ]
 
 
 # Caches (flask had CVE-2023-30861 here)

@@ -29,29 +29,11 @@ def sessions(
     keys = [as_bytes(key) for key in keys] or [secrets.token_bytes(32)]
     attributes = {"httponly": True, "samesite": "Lax", **attributes}
 
-    class Request(app.Request):
-        ended = False  # whether somebody has deleted the session
+    def read(request):
+        text = request.cookies.get(cookie, "")
+        return unsign(cookie, text, keys, max_age) or "{}"
 
-        @cached_property
-        def stored(self):
-            """The session as it came, in JSON."""
-            text = self.cookies.get(cookie, "")
-            return unsign(cookie, text, keys, max_age) or "{}"
-
-        def __missing__(self, name):
-            if name != "session":
-                raise KeyError(name)
-            text = "{}" if self.ended else self.stored
-            session = self.data[name] = json.loads(text)
-            return session
-
-        def __delitem__(self, name):
-            if name == "session":
-                self.ended = True
-                self.data.setdefault(name)
-            super().__delitem__(name)
-
-    app.Request = Request
+    app.Request = with_session(app.Request, read)
 
     @app.listen("response")
     def save(request, response):
@@ -64,6 +46,34 @@ def sessions(
             age = max_age if session else 0
             signed = sign(cookie, text, keys[0]) if session else ""
             response.cookies.set(cookie, signed, max_age=age, **attributes)
+
+
+def with_session(kind, read):
+    """Return a class of requests that have a session once it is asked for."""
+
+    class Request(kind):
+        stored = cached_property(read)  # the session as it came, in JSON
+        ended = False  # whether somebody has deleted it
+
+        def __missing__(self, name):
+            if name != "session":
+                raise KeyError(name)
+            text = "{}" if self.ended else self.stored
+            session = self.data[name] = json.loads(text)
+            return session
+
+        def get(self, name, default=None):
+            # Since Python 3.12 UserDict.get asks for nothing that is missing.
+            asked = name == "session"
+            return self[name] if asked else super().get(name, default)
+
+        def __delitem__(self, name):
+            if name == "session":
+                self.ended = True
+                self.data.setdefault(name)
+            super().__delitem__(name)
+
+    return Request
 
 
 def as_bytes(key):
