@@ -447,6 +447,33 @@ async def test_sessions_refuse_what_fits_in_no_cookie(step, fetch, caplog):
     assert "fits in no cookie" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("cookie", "attributes"),
+    [("s", {}), ("s" * 40, {}), ("s", {"domain": "a" * 60 + ".example"})],
+)
+async def test_sessions_measure_all_of_a_cookie(
+    step, fetch, caplog, cookie, attributes
+):
+    """Name, value and attributes count together (RFC 6265, 6.1)."""
+    app = sessions_app(step, cookie=cookie, **attributes)
+    longest = step.modules["extensions.sessions"].MAX_COOKIE
+
+    @app.route("/{size:int}")
+    async def large(request, response, size):
+        request["session"]["text"] = "x" * size
+
+    answers = [await fetch(app, f"/{size}") for size in range(2800, 3000, 3)]
+    sizes = [len(a.field("set-cookie") or "") for a in answers]
+
+    # Three bytes more are four in the cookie.
+    assert longest - 4 < max(sizes) <= longest
+    assert [a.status for a in answers if not a.field("set-cookie")] == [
+        500
+    ] * sizes.count(0)
+    assert sizes[-1] == 0
+    assert "fits in no cookie" in caplog.text
+
+
 def test_sessions_decode_nothing_that_they_did_not_sign(step):
     """A bomb that is not ours costs as much as any other cookie."""
     module, called = step.modules["extensions.sessions"], []

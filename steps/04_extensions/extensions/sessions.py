@@ -46,6 +46,7 @@ def sessions(
             age = max_age if session else 0
             signed = sign(cookie, text, keys[0]) if session else ""
             response.cookies.set(cookie, signed, max_age=age, **attributes)
+            check_size(response.cookies[cookie].OutputString())
 
 
 def with_session(kind, read):
@@ -92,19 +93,20 @@ def protect(response):
 
 
 def sign(name, text, key):
-    """Return a cookie's value: text, time and signature.
-
-    ValueError if it is larger than browsers keep.
-    """
+    """Return a cookie's value: text, time and signature."""
     content = urlsafe_b64encode(text.encode()).decode().rstrip("=")
     value = f"{content}.{int(time())}"
-    value = f"{value}.{signature(name, value, key)}"
-    if len(value) > MAX_COOKIE:
+    return f"{value}.{signature(name, value, key)}"
+
+
+def check_size(cookie):
+    """ValueError if name, value and attributes are more than browsers keep,
+    which forget it then without a word."""
+    if len(cookie) > MAX_COOKIE:
         raise ValueError(
-            f"A session of {len(value)} bytes fits in no cookie: keep what"
+            f"A session of {len(cookie)} bytes fits in no cookie: keep what"
             " is large elsewhere, and its key in the session."
         )
-    return value
 
 
 def unsign(name, value, keys, max_age):
