@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import functools
 import threading
 
 import pytest
@@ -154,6 +155,58 @@ async def test_background_lets_functions_run_in_a_thread(step, fetch):
 
     assert threads != [threading.main_thread()]
     assert len(threads) == 1
+
+
+class Mailer:
+    """What can be called, and awaited then."""
+
+    def __init__(self, done):
+        self.done = done
+
+    async def __call__(self, to):
+        await asyncio.sleep(0)
+        self.done.append((to, threading.current_thread()))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda mailer: (mailer, "ada"),
+        lambda mailer: (lambda: mailer("ada"),),
+        lambda mailer: (functools.partial(mailer, "ada"),),
+        lambda mailer: (mailer.__call__, "ada"),
+    ],
+    ids=["object", "lambda", "partial", "method"],
+)
+async def test_background_awaits_what_work_returns(step, fetch, later):
+    app = background_app(step)
+    done = []
+
+    @app.route("/")
+    async def home(request, response):
+        response.after(*later(Mailer(done)))
+
+    await fetch(app, "/")
+
+    assert done == [("ada", threading.main_thread())]
+
+
+async def test_background_logs_what_fails_in_what_work_returns(
+    step, fetch, caplog
+):
+    app = background_app(step)
+
+    async def work(to):
+        raise RuntimeError("secret")
+
+    @app.route("/")
+    async def home(request, response):
+        response.after(lambda: work("ada"))
+
+    await fetch(app, "/")
+
+    [record] = [r for r in caplog.records if "Behind" in r.getMessage()]
+    assert str(record.exc_info[1]) == "secret"
 
 
 @pytest.mark.parametrize("kind", ["coroutine", "function"])

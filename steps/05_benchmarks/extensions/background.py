@@ -17,7 +17,7 @@ def background(app, grace=10, at_once=100):
 
     `app.background(work, *args)` begins at once. Coroutines run in tasks,
     other functions in threads: up to `at_once` of them, the rest waits. At
-    shutdown all have `grace` seconds to end.
+    shutdown all have `grace` seconds to end; a thread cannot be cancelled.
     """
     crew = Crew(grace, at_once)
     app.background = crew.begin
@@ -85,9 +85,11 @@ class Crew:
         async with self.slots:
             try:
                 if inspect.iscoroutinefunction(work):
-                    await work(*args, **kwargs)
+                    result = work(*args, **kwargs)
                 else:
-                    await asyncio.to_thread(work, *args, **kwargs)
+                    result = await asyncio.to_thread(work, *args, **kwargs)
+                if inspect.isawaitable(result):
+                    await result
             except Exception:
                 logger.exception("Behind an answer %r failed", work)
 
