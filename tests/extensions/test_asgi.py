@@ -448,3 +448,58 @@ async def test_asgi_can_be_cancelled_from_outside(step):
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("stuck", ["start", "body"])
+async def test_asgi_ends_a_generator_before_it_ends_itself(step, stuck):
+    app, left, calls = step.Pico(), asyncio.Event(), []
+
+    @app.route("/")
+    async def index(request, response):
+        async def body():
+            try:
+                yield b"ada"
+            finally:
+                calls.append("closed")
+
+        response.body = body()
+
+    async def receive():
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(event):
+        if event["type"] == f"http.response.{stuck}":
+            left.set()
+            await asyncio.Future()
+
+    application = step.modules["extensions.asgi"].asgi(app)
+
+    await application(http("/"), receive, send)
+    calls.append("ended")
+
+    assert calls == ["closed", "ended"]
+
+
+async def test_asgi_ends_a_generator_that_yields_too_much(step):
+    app, calls = step.Pico(), []
+
+    @app.route("/")
+    async def index(request, response):
+        async def body():
+            try:
+                yield b"ada"
+                yield b"byte"
+            finally:
+                calls.append("closed")
+
+        response.headers["content-length"] = 5
+        response.body = body()
+
+    application = step.modules["extensions.asgi"].asgi(app)
+
+    with pytest.raises(ValueError, match="not as long as it was declared"):
+        await told(application, http("/"))
+    calls.append("ended")
+
+    assert calls == ["closed", "ended"]

@@ -322,6 +322,62 @@ async def test_compress_sends_each_piece_of_a_stream_at_once(step, ask):
     assert contents == [b"data: first\n\ndata: second\n\n"]
 
 
+async def test_compress_shortens_an_iterator_that_is_no_generator(step, fetch):
+    app = compress_app(step)
+
+    class Pieces:
+        left = [b"hello ", TEXT.encode()]
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop(0)
+
+    @app.route("/pieces")
+    async def pieces(request, response):
+        response.headers["content-type"] = "text/plain"
+        response.body = Pieces()
+
+    answer = await fetch(app, "/pieces", TAKES)
+
+    assert sent(answer) == ("gzip", b"hello " + TEXT.encode())
+
+
+async def test_compress_ends_a_stream_before_its_connection_has_ended(step):
+    app, calls = compress_app(step), []
+
+    @app.route("/endless")
+    async def endless(request, response):
+        async def pieces():
+            try:
+                while True:
+                    yield TEXT.encode()
+            finally:
+                calls.append("closed")
+
+        response.headers["content-type"] = "text/plain"
+        response.body = pieces()
+
+    async with app.serve(port=0) as server:
+        reader, writer = await asyncio.open_connection(
+            server.host, server.port
+        )
+        writer.write(
+            f"GET /endless HTTP/1.1\r\nhost: pico\r\n{TAKES}\r\n\r\n".encode()
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        connection = next(iter(app.connections))
+        connection.task.add_done_callback(lambda task: calls.append("ended"))
+        connection.transport.abort()
+        await asyncio.wait({connection.task})
+        writer.close()
+
+    assert calls == ["closed", "ended"]
+
+
 async def test_compress_breaks_a_stream_off_where_it_fails(step, ask, caplog):
     app = compress_app(step)
 

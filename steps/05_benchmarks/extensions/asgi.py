@@ -63,8 +63,12 @@ async def exchange(app, scope, source, send):
     if request.complete:
         source.watch()
     response = await app.answer(request)
-    if source.ws is None:
-        await write(request, response, source, send)
+    try:
+        if source.ws is None:
+            await write(request, response, source, send)
+    finally:
+        if hasattr(response.body, "aclose"):
+            await response.body.aclose()
 
 
 async def write(request, response, source, send):

@@ -94,10 +94,14 @@ async def encode(response, level):
 async def compressed(pieces, level):
     """Yield a stream compressed, each piece at once: it may be awaited."""
     stream = zlib.compressobj(level, wbits=GZIP)
-    async for piece in pieces:
-        data = await press(stream, piece)
-        yield data + stream.flush(zlib.Z_SYNC_FLUSH)
-    yield stream.flush()
+    try:
+        async for piece in pieces:
+            data = await press(stream, piece)
+            yield data + stream.flush(zlib.Z_SYNC_FLUSH)
+        yield stream.flush()
+    finally:
+        if hasattr(pieces, "aclose"):
+            await pieces.aclose()
 
 
 async def press(stream, data):
