@@ -355,6 +355,29 @@ async def test_asgi_joins_what_is_repeated(step):
     assert sent[1]["body"] == b'{"accept":"a, c","cookie":"b=1; d=2"}'
 
 
+async def test_asgi_brings_headers_of_the_class_of_the_app(step):
+    class Headers(step.messages.Headers):
+        def agents(self):
+            return self.get("user-agent", "").split()
+
+    class App(step.Pico):
+        pass
+
+    App.Headers = Headers
+    app = App()
+
+    @app.route("/")
+    async def index(request, response):
+        response.json = request.headers.agents()
+
+    application = step.modules["extensions.asgi"].asgi(app)
+    fields = [(b"user-agent", b"curl wget")]
+
+    sent = await told(application, http("/", headers=fields))
+
+    assert sent[1]["body"] == b'["curl","wget"]'
+
+
 async def test_asgi_tells_where_a_request_comes_from(step):
     app = step.Pico()
 

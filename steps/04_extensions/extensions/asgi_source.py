@@ -7,7 +7,7 @@ Does not know: responses; the server.
 import asyncio
 from urllib.parse import quote
 
-from messages import Headers, HttpError
+from messages import HttpError
 
 try:
     import trio
@@ -25,7 +25,7 @@ def read_request(app, scope, source):
     version = scope["http_version"]
     method, url = scope["method"], url.decode("latin-1")
     request = app.Request(app, method, url, version, {})
-    request.headers = read_headers(scope["headers"])
+    request.headers = joined(app.Headers(), scope["headers"])
     request.source, request.keep_alive = source, True
     fields = request.headers
     framed = "content-length" in fields or "transfer-encoding" in fields
@@ -37,13 +37,12 @@ def read_request(app, scope, source):
     return request
 
 
-def read_headers(fields):
-    """Join what is repeated (RFC 9110, 5.3; cookies: 6265, 5.4).
+def joined(headers, fields):
+    """Add fields; join what is repeated (RFC 9110, 5.3; 6265, 5.4).
 
-    >>> read_headers([(b"accept", b"a"), (b"accept", b"b")])
+    >>> joined({}, [(b"accept", b"a"), (b"accept", b"b")])
     {'accept': 'a, b'}
     """
-    headers = Headers()
     for name, value in fields:
         name, value = name.decode("latin-1"), value.decode("latin-1")
         if name in headers:
