@@ -114,6 +114,12 @@ async def test_compress_keeps_what_an_answer_varies_with(step, fetch):
         ("gzip;q=0", NO_GZIP),
         ("gzip; q=0.000", NO_GZIP),
         ("gzip;q=0, *;q=1", NO_GZIP),
+        ("identity, gzip;q=0.1", NO_GZIP),
+        ("gzip;q=0.499, identity;q=0.5", NO_GZIP),
+        ("identity;q=0.5, *;q=0.1", NO_GZIP),
+        ("gzip;q=0.5, identity;q=0.5", "gzip"),
+        ("gzip;q=1.0, identity; q=0.5, *;q=0", "gzip"),
+        ("br;q=1, gzip;q=0.1", "gzip"),
         ("*;q=0", NO_GZIP),
         ("xgzip, gzipx", NO_GZIP),
         (",;,;;q=,", NO_GZIP),
@@ -158,6 +164,7 @@ async def test_compress_shortens_nothing_but_text(step, fetch, kind, coding):
         {"content-encoding": "br"},
         {"content-range": "bytes 0-1/2"},
         {"cache-control": "public, no-transform"},
+        {"cache-control": "public, No-Transform"},
     ],
 )
 async def test_compress_leaves_what_says_that_it_is_to_stay(
@@ -195,6 +202,65 @@ async def test_compress_leaves_parts_and_answers_without_content(
 
     assert answer.status == status
     assert answer.field("content-encoding") is None
+    assert answer.field("etag") == '"1"'
+
+
+@pytest.mark.parametrize(
+    ("own", "named", "tag"),
+    [
+        ('"1"', 'W/"1"', 'W/"1"'),  # It has the one that was compressed.
+        ('"1"', '"0", W/"1"', 'W/"1"'),
+        ('"1"', '"1"', '"1"'),
+        ('"1"', "*", '"1"'),
+        ('W/"1"', 'W/"1"', 'W/"1"'),
+        (None, 'W/"1"', None),
+    ],
+)
+async def test_compress_says_the_same_of_what_has_not_changed(
+    step, fetch, own, named, tag
+):
+    """RFC 9110, 15.4.5: ETag and Vary are those of the 200."""
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.status = 304
+        if own:
+            response.headers["etag"] = own
+
+    step.modules["extensions.compress"].compress(app)
+
+    answer = await fetch(app, "/", TAKES, f"if-none-match: {named}")
+
+    assert answer.field("vary") == "Accept-Encoding"
+    assert (answer.field("etag"), answer.content) == (tag, b"")
+    assert answer.field("content-encoding") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "payload"),
+    [
+        ({"content-type": "image/png"}, {}),
+        ({"content-encoding": "br"}, {}),
+        ({"cache-control": "No-Transform"}, {}),
+        ({}, {"compress": False}),
+    ],
+)
+async def test_compress_leaves_what_has_not_changed_where_its_200_is_left(
+    step, fetch, fields, payload
+):
+    app = step.Pico()
+
+    @app.route("/", **payload)
+    async def index(request, response):
+        response.status = 304
+        response.headers.update({"etag": '"1"', **fields})
+
+    step.modules["extensions.compress"].compress(app)
+
+    answer = await fetch(app, "/", TAKES, 'if-none-match: W/"1"')
+
+    assert answer.field("vary") is None
     assert answer.field("etag") == '"1"'
 
 
@@ -276,7 +342,8 @@ async def test_compress_answers_for_files(step, fetch, tmp_path):
     short = await fetch(app, "/static/b.txt", TAKES)
 
     assert sent(whole) == ("gzip", TEXT.encode())
-    assert known.status == 304
+    assert (known.status, known.field("etag")) == (304, tag)
+    assert known.field("vary") == whole.field("vary") == "Accept-Encoding"
     assert (part.status, sent(part)) == (206, (NO_GZIP, b"hello"))
     assert sent(short) == (NO_GZIP, b"short")
 

@@ -16,6 +16,7 @@ TEXT = re.compile(
     r"|.*\bxml|(?:x-)?javascript)",
     re.I,
 )
+WEIGHT = re.compile(r"q=([01](?:\.[0-9]*)?)")
 
 
 def compress(app, minimum=500, level=6):
@@ -29,48 +30,72 @@ def compress(app, minimum=500, level=6):
     @app.listen("response")
     def shrink(request, response):
         body = response.body
+        if response.status == 304:
+            return unchanged(request, response)
         if isinstance(body, (bytes, str)):
             size = len(body)
         else:
             size = int(response.headers.get("content-length", minimum))
         if size < minimum or not fit(request, response):
             return None
-        vary = response.headers.get("vary")
-        add = "Accept-Encoding"
-        response.headers["vary"] = f"{vary}, {add}" if vary else add
+        tell_caches(response.headers)
         if not accepts(request.headers.get("accept-encoding", "")):
             return None
         return encode(response, level)
 
 
+def unchanged(request, response):
+    """Let a 304 say what its 200 would (RFC 9110, 15.4.5).
+
+    A client that names our tag as a weak one has what was compressed.
+    """
+    if not fit(request, response):
+        return
+    tell_caches(response.headers)
+    tag = response.headers.get("etag", "")
+    named = request.headers.get("if-none-match", "")
+    if tag.startswith('"') and f"W/{tag}" in named:
+        response.headers["etag"] = f"W/{tag}"
+
+
+def tell_caches(headers):
+    vary, add = headers.get("vary"), "Accept-Encoding"
+    headers["vary"] = f"{vary}, {add}" if vary else add
+
+
 def fit(request, response):
     """Return whether an answer is a whole one, and shrinks."""
     headers, route = response.headers, request.route
-    if response.status in (204, 205, 206, 304):
+    if response.status in (204, 205, 206):
         return False
     if "content-encoding" in headers or "content-range" in headers:
         return False
-    if "no-transform" in headers.get("cache-control", ""):
+    if "no-transform" in headers.get("cache-control", "").lower():
         return False
     if route is not None and not route.payload.get("compress", True):
         return False
-    default = "text/plain" if isinstance(response.body, str) else ""
+    # A 304 need not say of which type the whole answer is: it may be text.
+    text = isinstance(response.body, str) or response.status == 304
+    default = "text/plain" if text else ""
     kind = headers.get("content-type", default).partition(";")[0].strip()
     return TEXT.fullmatch(kind) is not None
 
 
 def accepts(value):
-    """Return whether gzip may be sent (RFC 9110, 12.5.3).
+    """Return whether gzip may be sent, and is not less liked than nothing.
 
     >>> accepts("br, gzip;q=0.5"), accepts("gzip;q=0"), accepts("*")
     (True, False, True)
+    >>> accepts("identity, gzip;q=0.1")  # RFC 9110, 12.5.3
+    False
     """
     weights = {}
     for each in value.lower().split(","):
         coding, _, weight = each.partition(";")
-        weight = weight.replace(" ", "").removeprefix("q=")
-        weights[coding.strip()] = weight.strip("0.") != "" or not weight
-    return weights.get("gzip", weights.get("*", False))
+        given = WEIGHT.match(weight.replace(" ", ""))
+        weights[coding.strip()] = float(given[1]) if given else 1
+    gzip = weights.get("gzip", weights.get("*", 0))
+    return gzip > 0 and gzip >= weights.get("identity", 0)
 
 
 async def encode(response, level):
