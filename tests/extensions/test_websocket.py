@@ -178,6 +178,30 @@ async def test_websocket_asks_others_to_upgrade(step, fetch):
     assert (answer.status, answer.field("upgrade")) == (426, "websocket")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (),
+        ("connection: keep-alive",),
+        ("connection: upgrade",),
+        ("upgrade: websocket",),
+        ("connection: upgrade", "upgrade: h2c"),
+    ],
+)
+async def test_websocket_says_what_to_ask_instead(step, ask, fields):
+    lines = ["GET /echo HTTP/1.1", "host: pico", *fields, "", ""]
+
+    exchange = await ask(websocket_app(step), "\r\n".join(lines).encode())
+
+    assert [(a.status, a.content) for a in exchange.answers] == [
+        (
+            426,
+            b"A WebSocket begins with the fields connection: upgrade and"
+            b" upgrade: websocket.",
+        )
+    ]
+
+
 async def test_websocket_tells_which_version_it_speaks(step, fetch):
     old = [f.replace("13", "8") for f in HANDSHAKE]
 

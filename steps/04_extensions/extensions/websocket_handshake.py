@@ -23,6 +23,10 @@ DEFLATE = ServerPerMessageDeflateFactory(
 )
 # What a client should ask for instead.
 UPGRADE = {"upgrade": "websocket", "sec-websocket-version": "13"}
+NO_UPGRADE = (
+    "A WebSocket begins with the fields connection: upgrade and"
+    " upgrade: websocket."
+)
 
 
 async def accept(request, **options):
@@ -50,8 +54,10 @@ def negotiate(request, core):
     if (request.method, request.version) != ("GET", "1.1"):
         raise HttpError(426, "A handshake is a GET in HTTP/1.1.", UPGRADE)
     answer = core.accept(Request(request.url, Headers(request.headers)))
+    if answer.status_code == 426:
+        raise HttpError(426, NO_UPGRADE, UPGRADE)
     if answer.status_code != 101:
-        hints = UPGRADE if answer.status_code in (400, 426) else {}
+        hints = UPGRADE if answer.status_code == 400 else {}
         raise HttpError(answer.status_code, f"{core.handshake_exc}.", hints)
     return answer
 
