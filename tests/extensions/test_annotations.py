@@ -373,3 +373,34 @@ def test_annotations_tell_when_the_route_is_added_what_they_cannot_convert(
         @app.route("/{name}")
         async def index(request, response, name: Exception):
             response.body = "never"
+
+
+async def test_annotations_look_at_nothing_that_they_do_not_convert(
+    step, fetch
+):
+    """What only a type checker imports is no name when a handler runs."""
+    app, _ = annotated(step)
+
+    @app.route("/{name}/{number}")
+    async def index(
+        request: "OnlyChecked",  # noqa: F821
+        response: "OnlyChecked",  # noqa: F821
+        name,
+        number: "int",
+        **others: "OnlyChecked",  # noqa: F821
+    ) -> "OnlyChecked":  # noqa: F821
+        response.json = [name, number]
+
+    @app.route("/view/{number}/more")
+    class View:
+        async def on_get(
+            self,
+            request: "OnlyChecked",  # noqa: F821
+            response,
+            number: "int",
+        ):
+            response.json = number
+
+    answers = [await fetch(app, path) for path in ("/ada/7", "/view/7/more")]
+
+    assert [a.content for a in answers] == [b'["ada",7]', b"7"]

@@ -278,6 +278,25 @@ async def test_asgi_keeps_few_messages_that_nobody_receives(step):
     assert kept[1] == [b"a"] * 100
 
 
+async def test_asgi_says_what_a_message_is(step):
+    sent = []
+
+    async def talk(request, ws):
+        for message in (5, {"a": 1}):
+            with pytest.raises(TypeError, match="is text or bytes"):
+                await ws.send(message)
+
+    async def receive():
+        return CONNECT if not sent else await asyncio.Future()
+
+    async def send(event):
+        sent.append(event["type"])
+
+    await application(step, talk)(handshake("/"), receive, send)
+
+    assert sent == ["websocket.accept", "websocket.close"]
+
+
 async def test_asgi_has_the_answer_of_a_server_that_knows_the_client_left(
     step,
 ):

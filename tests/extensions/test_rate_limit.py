@@ -185,3 +185,21 @@ def test_rate_limit_refuses_a_proxy_without_an_address(step):
         step.modules["extensions.rate_limit"].rate_limit(
             step.Pico(), proxies=["proxy"]
         )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"limit": 0},
+        {"limit": -1},
+        {"limit": 0.5},
+        {"per": 0},
+        {"per": -1},
+        {"clients": 0},
+    ],
+)
+def test_rate_limit_refuses_what_is_no_limit(step, options):
+    with pytest.raises(ValueError, match="at least one request"):
+        step.modules["extensions.rate_limit"].rate_limit(
+            step.Pico(), **options
+        )

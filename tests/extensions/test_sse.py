@@ -68,6 +68,17 @@ def test_sse_field_cannot_begin_another(step, field, end):
         event(step, "a", **{field: f"1{end}data: b"}).encode()
 
 
+@pytest.mark.parametrize("data", [5, {"a": 1}, b"a"])
+def test_sse_event_says_what_its_data_is(step, data):
+    with pytest.raises(TypeError) as refused:
+        event(step, data)
+
+    assert str(refused.value) == (
+        f"The data of an event is text, and no {type(data).__name__}: what"
+        " json.dumps returns is text."
+    )
+
+
 async def test_sse_sends_what_is_yielded(step, fetch):
     app = sse_app(step)
 

@@ -122,6 +122,36 @@ async def test_websocket_passes_text_and_bytes(step, message):
         assert await ws.recv() == message
 
 
+@pytest.mark.parametrize("message", [{"a": 1}, 5, None, ["a"]])
+async def test_websocket_says_what_a_message_is(step, message):
+    app = websocket_app(step)
+
+    @app.route("/chat", protocol="websocket")
+    async def chat(request, ws):
+        with pytest.raises(TypeError) as refused:
+            await ws.send(message)
+        await ws.send(str(refused.value))
+
+    async with joined(app, "/chat") as ws:
+        kind = type(message).__name__
+        assert await ws.recv() == (
+            f"A message is text or bytes, and no {kind}: what json.dumps"
+            " returns is text."
+        )
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+async def test_websocket_sends_all_kinds_of_bytes(step, kind):
+    app = websocket_app(step)
+
+    @app.route("/chat", protocol="websocket")
+    async def chat(request, ws):
+        await ws.send(kind(b"ada"))
+
+    async with joined(app, "/chat") as ws:
+        assert await ws.recv() == b"ada"
+
+
 async def test_websocket_gives_parameters_and_the_request(step):
     app = websocket_app(step)
 

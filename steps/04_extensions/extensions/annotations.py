@@ -7,6 +7,7 @@ Does not know: the connection; what a value is for.
 import inspect
 import re
 from functools import wraps
+from types import SimpleNamespace
 from typing import get_type_hints
 
 from messages import HttpError
@@ -90,13 +91,14 @@ def arguments_of(view):
     """Return the annotated parameters behind request and response."""
     if not getattr(view, "__annotations__", None):
         return []
-    hints = get_type_hints(view, include_extras=True)
-    parameters = list(inspect.signature(view).parameters.values())[2:]
-    return [
-        Argument(each.name, hints[each.name], each.default)
-        for each in parameters
-        if each.name in hints and each.kind is not each.VAR_KEYWORD
-    ]
+    behind = list(inspect.signature(view).parameters.values())[2:]
+    named = [p for p in behind if p.kind is not p.VAR_KEYWORD]
+    own = [p for p in named if p.annotation is not p.empty]
+    # The others may be of a type that only a type checker imports.
+    kinds = {p.name: p.annotation for p in own}
+    part = SimpleNamespace(__annotations__=kinds, __wrapped__=view)
+    hints = get_type_hints(part, include_extras=True)
+    return [Argument(p.name, hints[p.name], p.default) for p in own]
 
 
 class Unfit(Exception):

@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 
 from extensions.asgi_source import Source, running_on_trio
-from extensions.websocket import ConnectionClosed
+from extensions.websocket import ConnectionClosed, check_message
 from extensions.websocket_handshake import agree, protocol
 from messages import HttpError
 
@@ -122,6 +122,7 @@ class Served:
 
     async def send(self, message):
         """Send text or bytes, once the server has room for it."""
+        check_message(message)
         if not self.open:
             raise self.ending()
         text = isinstance(message, str)

@@ -34,6 +34,14 @@ class Event:
     id: str | int | None = None
     retry: int | None = None  # milliseconds until it comes again
 
+    def __post_init__(self):
+        if not isinstance(self.data, str | None):
+            kind = type(self.data).__name__
+            raise TypeError(
+                f"The data of an event is text, and no {kind}: what"
+                " json.dumps returns is text."
+            )
+
     def encode(self):
         """Return its lines; ValueError if a field would end too early."""
         fields = {"event": self.event, "id": self.id, "retry": self.retry}

@@ -67,6 +67,15 @@ async def talk(request, ws, view, parameters):
             raise
 
 
+def check_message(message):
+    """TypeError if a message is neither text nor bytes."""
+    if not isinstance(message, (str, bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"A message is text or bytes, and no {type(message).__name__}:"
+            " what json.dumps returns is text."
+        )
+
+
 class ConnectionClosed(Exception):
     """Nothing more will come, and nothing can be sent."""
 
@@ -105,6 +114,7 @@ class WebSocket(FrameFlow):
 
     async def send(self, message):
         """Send text or bytes, once the client has read what was before."""
+        check_message(message)
         await self.writable.wait()
         if not self.open:
             raise self.ending()

@@ -23,6 +23,11 @@ def rate_limit(
     or networks, or "unix" for who comes without an address. No more than
     `clients` buckets are kept; the one that rests for longest goes first.
     """
+    if limit < 1 or per <= 0 or clients < 1:
+        raise ValueError(
+            "A limit is at least one request of one client in some seconds:"
+            f" it cannot be {limit=}, {per=}, {clients=}."
+        )
     refill, buckets = per / limit, OrderedDict()
     client_of = Proxies(proxies).client
 
