@@ -1,4 +1,4 @@
-"""An application written for Roll runs on pico: only its import changes.
+"""An application written for Roll runs on pico: only its imports change.
 
 That an exception is a 500 which tells nothing is promised by step 03.
 """
@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = pytest.mark.steps("04", "05")
 
-# As it was written for Roll, but for the first two lines.
+# As it was written for Roll 0.13.4, and runs there, but for the imports.
 SOURCE = '''
 from messages import HttpError
 from pico import Pico as Roll
@@ -82,7 +82,7 @@ async def drone(request, response, number):
     response.json = {"name": app["drones"][number]}
 
 
-@app.route("/files/{name}.{ext}")
+@app.route("/files/{name:alpha}.{ext}")
 async def file(request, response, name, ext):
     response.body = f"{name} {ext}"
 
@@ -105,7 +105,8 @@ class Flight:
 
     async def on_post(self, request, response):
         response.cookies.set("drone", request.form.get("drone"), path="/")
-        response.redirect = url_for("drone", number=7)
+        response.status = 302
+        response.headers["Location"] = url_for("drone", number=7)
 
 
 @app.route("/private", private=True)
