@@ -136,8 +136,8 @@ IMPORTED = ["messages", "pico", "extensions.cors", "extensions.named_url"]
 
 
 @pytest.fixture
-def app(step):
-    """Return the application, its rooms those of the step."""
+def space(step):
+    """Return the names of the application, its rooms those of the step."""
     rooms = {name: step.modules[name] for name in IMPORTED}
     space = {}
     # Its imports are answered from the rooms that are loaded already.
@@ -145,6 +145,11 @@ def app(step):
         for name, room in rooms.items():
             patch.setitem(sys.modules, name, room)
         exec(compile(SOURCE, "roll_app.py", "exec"), space)
+    return space
+
+
+@pytest.fixture
+def app(space):
     return space["app"]
 
 
@@ -196,6 +201,10 @@ async def test_application_of_roll_reads_a_form_and_redirects(app, fetch):
     assert answer.status == 302
     assert answer.field("set-cookie") == "drone=7; Path=/"
     assert answer.field("location") in ("/d/7", "/drones/7")
+
+
+def test_application_of_roll_finds_a_class_by_its_name(space):
+    assert space["url_for"]("flight") == "/flight"
 
 
 async def test_application_of_roll_reads_lazily(app, fetch):

@@ -88,3 +88,41 @@ def test_url_for_knows_routes_that_were_added_later(step):
         pass
 
     assert app.url_for("late") == "/late"
+
+
+def test_url_for_a_class_takes_its_name_in_lower_case(step):
+    """As in Roll."""
+    app = named_app(step)
+
+    @app.route("/flights/{number:int}")
+    class Flight:
+        def on_get(self, request, response, number):
+            pass
+
+        def on_post(self, request, response, number):
+            pass
+
+    @app.route("/landings", name="landed")
+    class Landing:
+        def on_get(self, request, response):
+            pass
+
+    assert app.url_for("flight", number=7) == "/flights/7"
+    assert app.url_for("landed") == "/landings"
+    with pytest.raises(LookupError, match="'landing'"):
+        app.url_for("landing")
+
+
+def test_url_for_a_function_beside_a_class_keeps_its_name(step):
+    app = named_app(step)
+
+    @app.route("/flight")
+    class Flight:
+        def on_get(self, request, response):
+            pass
+
+    @app.route("/flight", methods=["POST"])
+    def start(request, response):
+        pass
+
+    assert app.url_for("flight") == app.url_for("start") == "/flight"

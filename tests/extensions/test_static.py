@@ -467,3 +467,18 @@ async def test_static_breaks_off_where_a_file_was_cut(step, ask, public):
 
     assert cut == [5]
     assert [answer.complete for answer in exchange.answers] == [False]
+
+
+async def test_static_takes_a_name(step, fetch, tmp_path):
+    (tmp_path / "a.txt").write_text("hello", encoding="utf-8")
+    app = step.Pico()
+    url_for = step.modules["extensions.named_url"].named_url(app)
+    static = step.modules["extensions.static"].static
+    static(app, root=tmp_path)
+    static(app, prefix="/manual/", root=tmp_path, name="manual")
+
+    urls = [url_for(name, path="a.txt") for name in ("static", "manual")]
+    answers = [await fetch(app, url) for url in urls]
+
+    assert urls == ["/static/a.txt", "/manual/a.txt"]
+    assert [answer.content for answer in answers] == [b"hello"] * 2

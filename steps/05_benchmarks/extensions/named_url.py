@@ -4,6 +4,7 @@ Knows: app; the names of routes.
 Does not know: the connection.
 """
 
+from inspect import isclass
 from urllib.parse import quote
 
 from routing import PLACEHOLDER
@@ -12,13 +13,22 @@ from routing import PLACEHOLDER
 def named_url(app):
     """Return `url_for`, which is also `app.url_for` from now on.
 
-    A route is called as its handler, or as `@app.route(path, name=...)`.
+    A route is called as its handler, or as its class in lower case, if that
+    comes later than this, or as `@app.route(path, name=...)`.
     """
+    classes = {}  # their names, by path
+
+    @app.listen("route:add")
+    def note(path, view, **payload):
+        if isclass(view):
+            classes[path] = view.__name__.lower()
 
     def url_for(name, /, **parameters):
         """Return the path of a route; LookupError if there is none."""
         for route in app.router.routes:
-            if route.payload.get("name", route.handler.__name__) == name:
+            given = route.payload.get("name")
+            own = (route.handler.__name__, classes.get(route.path))
+            if name == given or (given is None and name in own):
                 return fill(route.path, parameters)
         raise LookupError(f"No route is called {name!r}.")
 

@@ -22,12 +22,14 @@ DEVICE = r"(?:con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)"
 FOREIGN = re.compile(rf"[\\:]|(?:^|/){DEVICE}[ .]*(?:\.[^/]*)?(?:/|$)", re.I)
 
 
-def static(app, prefix="/static/", root="static", index="index.html"):
+def static(
+    app, prefix="/static/", root="static", index="index.html", name="static"
+):
     """Serve the files below `root`, and nothing that lies elsewhere."""
     root = Path(root).resolve()
 
     @app.route(prefix)
-    @app.route(f"{prefix}{{path:path}}", name="static")
+    @app.route(f"{prefix}{{path:path}}", name=name)
     async def serve(request, response, path=""):
         file, stat = await asyncio.to_thread(find, root, path, index)
         describe(response, file, stat)
