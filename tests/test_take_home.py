@@ -51,17 +51,33 @@ def test_copy_answers_a_request(home):
 def test_package_names_every_room_and_its_libraries(home):
     packaged = tomllib.loads(text_of("pyproject.toml"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    extras = "optional-dependencies"
+    project = project["project"]
+    extras = packaged["project"]["optional-dependencies"].items()
+    # The project itself always has what tests need.
+    served = {name: needs for name, needs in extras if name != "testing"}
 
     modules = packaged["tool"]["setuptools"]["py-modules"]
     assert [*modules] == sorted(path.stem for path in home.glob("[!a]*.py"))
-    assert packaged["project"][extras] == project["project"][extras]
+    assert served == project["optional-dependencies"]
+    assert {*dict(extras)["testing"]} <= {*project["dependencies"]}
 
 
-def test_requirements_are_those_of_the_package():
+def test_library_of_every_extension_is_an_extra_of_the_package(home):
     packaged = tomllib.loads(text_of("pyproject.toml"))["project"]
     extras = packaged["optional-dependencies"].values()
-    needed = packaged["dependencies"] + [each for e in extras for each in e]
+    found = re.compile(r"pip install (\w+)").findall
+
+    files = home.glob("extensions/*.py")
+    wanted = [found(path.read_text("utf-8")) for path in files]
+    names = {each.partition(">")[0] for needs in extras for each in needs}
+    assert {each for needs in wanted for each in needs} == names
+
+
+def test_requirements_are_those_of_the_package_but_for_tests():
+    packaged = tomllib.loads(text_of("pyproject.toml"))["project"]
+    extras = packaged["optional-dependencies"]
+    served = [extras[name] for name in extras if name != "testing"]
+    needed = packaged["dependencies"] + [each for e in served for each in e]
     lines = text_of("requirements.txt").splitlines()
 
     listed = [line for line in lines if not line.startswith("#")]
