@@ -12,7 +12,6 @@ from workshop.diffs import (
     compare,
     compare_lines,
     patch,
-    revert,
     staged,
 )
 from workshop.steps import all_steps
@@ -35,6 +34,15 @@ def files(folder, **contents):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     return folder
+
+
+def revert(lines, hunks):
+    """Return the new lines with these hunks of their file undone."""
+    result = list(lines)
+    for hunk in sorted(hunks, key=lambda h: h.new_start, reverse=True):
+        start = hunk.new_start
+        result[start : start + len(hunk.new)] = hunk.old
+    return result
 
 
 def lines(text):

@@ -3,8 +3,8 @@
 Knows: which files are the code of a step, difflib, where a block begins.
 Does not know: colours and columns; what a change is for.
 
-A hunk can be applied or reverted alone; a new file is one hunk. Hunks are
-numbered over the whole diff, so that data can name them.
+A hunk can be applied alone; a new file is one hunk. Hunks are numbered over
+the whole diff, so that data can name them.
 """
 
 import ast
@@ -56,7 +56,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Hunk:
-    """One change that can be read, applied and reverted by itself."""
+    """One change that can be read and applied by itself."""
 
     number: int  # from 1, over the whole diff
     path: str  # "extensions/cors.py"
@@ -409,15 +409,6 @@ def apply(lines: Sequence[str], hunks: Iterable[Hunk]) -> list[str]:
     for hunk in sorted(hunks, key=lambda h: h.old_start, reverse=True):
         start = hunk.old_start
         result[start : start + len(hunk.old)] = hunk.new
-    return result
-
-
-def revert(lines: Sequence[str], hunks: Iterable[Hunk]) -> list[str]:
-    """Return the new lines with these hunks of their file undone."""
-    result = list(lines)
-    for hunk in sorted(hunks, key=lambda h: h.new_start, reverse=True):
-        start = hunk.new_start
-        result[start : start + len(hunk.new)] = hunk.old
     return result
 
 
