@@ -9,8 +9,6 @@ import logging
 
 logger = logging.getLogger("pico")
 
-ASGI = {"version": "3.0", "spec_version": "2.4"}
-
 
 class Cookie(str):
     """A cookie that is rendered already."""
@@ -35,9 +33,8 @@ class Exchange:
 
     # In the application's task.
 
-    async def run(self, application, state):
+    async def run(self, application, scope):
         """Run the application, which may go on behind its answer."""
-        scope = {**self.scope, "state": state}
         try:
             await application(scope, self.receive, self.send)
             if not self.whole:
@@ -134,27 +131,6 @@ class Exchange:
         self.task.remove_done_callback(self.end)
         if not self.events.empty():
             self.events.get_nowait()
-
-    @property
-    def scope(self):
-        """What the application is told of the request."""
-        request = self.request
-        info = request.source.transport.get_extra_info
-        path, _, query = request.url.encode().partition(b"?")
-        fields = request.headers.items()
-        return {
-            "type": "http",
-            "asgi": ASGI,
-            "http_version": request.version,
-            "method": request.method,
-            "scheme": "https" if info("sslcontext") else "http",
-            "path": request.path,
-            "raw_path": path,
-            "query_string": query,
-            "headers": [(n.encode(), v.encode("latin-1")) for n, v in fields],
-            "client": tuple(info("peername") or ())[:2] or None,
-            "server": tuple(info("sockname") or ())[:2] or None,
-        }
 
 
 def add_field(response, name, value):

@@ -39,15 +39,15 @@ class Talk(Exchange):
 
     # In the application's task.
 
-    async def run(self, application, state):
+    async def run(self, application, scope):
         """Run the application; if it ends, so does the WebSocket."""
 
         async def whole(scope, receive, send):
-            await application(scope, receive, send)
+            await application(self.told(scope), receive, send)
             if self.ws:
                 await send({"type": "websocket.close"})
 
-        await super().run(whole, state)
+        await super().run(whole, scope)
         if self.ws:  # Still open? Then it failed.
             self.ws.leave(1011)
 
@@ -144,10 +144,9 @@ class Talk(Exchange):
         super().end(task)
         self.decided.set()
 
-    @property
-    def scope(self):
-        """What the application is told of the handshake."""
-        scope = {**super().scope, "type": "websocket"}
+    def told(self, scope):
+        """Return what the application is told of the handshake."""
+        scope = {**scope, "type": "websocket"}
         del scope["method"]
         fields = self.request.headers
         offered = fields.get("sec-websocket-protocol", "").split(",")

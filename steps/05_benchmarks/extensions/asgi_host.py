@@ -1,12 +1,12 @@
 """Serve any ASGI application (asgi.readthedocs.io).
 
-Knows: app; routes, lifespan.
+Knows: app; routes, lifespan; what an application is told of a request.
 Does not know: how requests and messages become events, and events answers.
 """
 
 import asyncio
 
-from extensions.asgi_exchange import ASGI, Exchange
+from extensions.asgi_exchange import Exchange
 from pico import Pico
 from routing import Route
 
@@ -15,6 +15,8 @@ try:
     from extensions.websocket import WebSocket
 except ImportError:  # Then its WebSockets are requests as any.
     Talk = WebSocket = None
+
+ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
 def asgi_host(application, origins="*", max_size=2**20, compress=True):
@@ -51,7 +53,8 @@ class Host(Pico):
             exchange = Talk(request, **self.options)
         else:
             exchange = Exchange(request)
-        self.spawn(exchange.run(self.application, self.lifespan.state.copy()))
+        scope = {**scope_of(request), "state": self.lifespan.state.copy()}
+        self.spawn(exchange.run(self.application, scope))
         await exchange.answer(response)
 
     def spawn(self, work):
@@ -74,6 +77,26 @@ class Host(Pico):
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
         await super().shutdown()
+
+
+def scope_of(request):
+    """Return what an application is told of a request."""
+    info = request.source.transport.get_extra_info
+    path, _, query = request.url.encode().partition(b"?")
+    fields = request.headers.items()
+    return {
+        "type": "http",
+        "asgi": ASGI,
+        "http_version": request.version,
+        "method": request.method,
+        "scheme": "https" if info("sslcontext") else "http",
+        "path": request.path,
+        "raw_path": path,
+        "query_string": query,
+        "headers": [(n.encode(), v.encode("latin-1")) for n, v in fields],
+        "client": tuple(info("peername") or ())[:2] or None,
+        "server": tuple(info("sockname") or ())[:2] or None,
+    }
 
 
 class Lifespan:
