@@ -410,6 +410,99 @@ async def test_asgi_host_breaks_off_an_answer_that_fails(step, ask):
     assert [answer.complete for answer in exchange.answers] == [False]
 
 
+# Content that fails
+
+POST = b"POST / HTTP/1.1\r\nhost: pico\r\n"
+SHORT = POST + b"content-length: 10\r\n\r\nabc"
+CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+
+def reading(step, heard, first=None):
+    """Return an app that sends a piece, if there is one, and then reads."""
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        if first:
+            await begin(send)
+            await send(body(first, more=True))
+        while heard[-1:] != ["http.disconnect"]:
+            heard.append((await receive())["type"])
+
+    return with_turn(host(step, application))
+
+
+def impatient(app):
+    """Let an app wait but a moment for more of the content."""
+    app.Server = type("Server", (app.Server,), {"interval": 0.01})
+    limits = {"content_timeout": 0.02}
+    app.Protocol = type("Protocol", (app.Protocol,), limits)
+    return app
+
+
+FAILURES = {
+    "stops": (SHORT, [], {}, 408),
+    "ends": (SHORT, [], {"half_close": True}, 400),
+    "is broken": (CHUNKED, [b"ZZ\r\n"], {}, 400),
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+async def test_asgi_host_answers_that_content_fails(step, ask, how):
+    sent, more, options, status = FAILURES[how]
+    heard = []
+    app = reading(step, heard)
+    app = impatient(app) if status == 408 else app
+
+    exchange = await ask(app, sent, *more, closing=True, **options)
+
+    assert [answer.status for answer in exchange.answers] == [status]
+    assert exchange.end == "closed"
+    assert heard == ["http.request", "http.disconnect"]
+    assert (app.connections, app.tasks) == (set(), set())
+
+
+@pytest.mark.parametrize("how", FAILURES)
+async def test_asgi_host_breaks_off_when_content_fails(step, ask, how):
+    sent, more, options, status = FAILURES[how]
+    heard = []
+    app = reading(step, heard, first=b"begin")
+    app = impatient(app) if status == 408 else app
+
+    exchange = await ask(
+        app, sent, Until(b"begin"), *more, closing=True, **options
+    )
+
+    assert [answer.complete for answer in exchange.answers] == [False]
+    assert heard == ["http.request", "http.disconnect"]
+    assert (app.connections, app.tasks) == (set(), set())
+
+
+async def test_asgi_host_ends_an_answer_though_content_fails_behind_it(
+    step, ask
+):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await receive()
+        await begin(send)
+        await send(body(large, more=True))
+        await send(body(b"whole"))  # It waits until the client has read.
+        heard.append((await receive())["type"])
+
+    large, heard = bytes(2**24), []
+    app = host(step, application)
+
+    exchange = await ask(app, CHUNKED + b"ZZ\r\n", closing=True)
+
+    assert [answer.complete for answer in exchange.answers] == [True]
+    assert exchange.answers[0].content == large + b"whole"
+    assert heard == ["http.disconnect"]
+
+
+# Fields
+
+
 async def test_asgi_host_joins_fields_but_not_cookies(step, fetch):
     async def application(scope, receive, send):
         fields = [(b"vary", b"A"), (b"Vary", b"B")]

@@ -70,8 +70,11 @@ class Exchange:
         finally:
             over.cancel()
             more.cancel()
-        if more.done() and more.exception():  # no more will come
-            self.read = True
+        if more.done() and (error := more.exception()):
+            self.read = True  # no more will come
+            if not self.whole:
+                self.end()
+                self.events.put_nowait(error)
 
     async def send(self, event):
         """Take an event; OSError if nobody waits for it any more."""
