@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 
 import django
 import falcon.asgi
@@ -410,6 +411,51 @@ async def test_asgi_host_breaks_off_an_answer_that_fails(step, ask):
     assert [answer.complete for answer in exchange.answers] == [False]
 
 
+# Applications that fail
+
+
+@pytest.mark.parametrize("events", [0, 1, 2])
+async def test_asgi_host_ends_what_an_application_cancels(step, ask, events):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        if events:
+            await begin(send)
+        for _ in range(1, events):
+            await send(body(b"begin", more=True))
+        raise asyncio.CancelledError
+
+    app = host(step, application)
+
+    exchange = await ask(app, get(), closing=events == 2)
+
+    ends = [(answer.status, answer.complete) for answer in exchange.answers]
+    assert ends == [(200, False) if events == 2 else (500, True)]
+    assert (app.connections, app.tasks) == (set(), set())
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+async def test_asgi_host_logs_what_fails_behind_a_head(
+    step, fetch, caplog, pieces
+):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await begin(send)
+        for _ in range(pieces):
+            await send(body(b"begin", more=True))
+        raise RuntimeError("cannot go on")
+
+    app = host(step, application)
+
+    answer = await fetch(app, "/", method="HEAD")
+
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert (answer.status, answer.content) == (200, b"")
+    assert [str(record.exc_info[1]) for record in errors] == ["cannot go on"]
+    assert app.tasks == set()
+
+
 # Content that fails
 
 POST = b"POST / HTTP/1.1\r\nhost: pico\r\n"
@@ -573,3 +619,18 @@ async def test_asgi_host_does_not_start_what_cannot_start(step):
     with pytest.raises(RuntimeError, match="no database"):
         async with app.serve(port=0):
             pass
+
+
+async def test_asgi_host_starts_what_is_cancelled_when_asked(step, fetch):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise asyncio.CancelledError
+        await begin(send)
+        await send(body(b"ada"))
+
+    app = host(step, application)
+
+    async with asyncio.timeout(10):
+        answer = await fetch(app, "/")
+
+    assert answer.content == b"ada"

@@ -583,6 +583,23 @@ async def test_asgi_host_logs_what_fails_behind_the_end(step, caplog):
     assert [str(record.exc_info[1]) for record in errors] == ["cannot save"]
 
 
+async def test_asgi_host_ends_a_websocket_that_is_cancelled(step, caplog):
+    async def talk(scope, receive, send):
+        await receive()
+        await send(says("accept"))
+        raise asyncio.CancelledError
+
+    app = host(step, websockets(talk))
+    async with joined(app) as ws, asyncio.timeout(10):
+        code, _ = await end_of(ws)
+
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert (code, app.tasks) == (1011, set())
+    assert [str(r.exc_info[1]) for r in errors] == [
+        "The application was cancelled."
+    ]
+
+
 async def test_asgi_host_says_going_away_when_it_stops(step, ends):
     app = host(step, starlette(ends))
 

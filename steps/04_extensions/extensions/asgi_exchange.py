@@ -39,13 +39,22 @@ class Exchange:
             await application(scope, self.receive, self.send)
             if not self.whole:
                 raise RuntimeError("The application gave no whole answer.")
+        except asyncio.CancelledError:
+            if not self.whole:
+                await self.fail(RuntimeError("The application was cancelled."))
         except Exception as error:
-            if self.whole:
-                logger.error("Behind an answer it failed", exc_info=error)
-            elif not self.over.is_set():
-                await self.events.put(error)
+            await self.fail(error)
         if self.mute:
             self.end()
+
+    async def fail(self, error):
+        """Break off what is not whole; the log is told what nobody sees."""
+        if self.over.is_set() and not self.whole:
+            return  # The client has left.
+        if not (self.whole or self.mute):
+            await self.events.put(error)  # it may be muted meanwhile
+        if self.whole or self.mute:
+            logger.error("Behind an answer it failed", exc_info=error)
 
     async def receive(self):
         """Return content, or the news that no more will be wanted."""

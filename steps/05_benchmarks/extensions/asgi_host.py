@@ -110,8 +110,8 @@ class Lifespan:
         scope = {"type": "lifespan", "asgi": ASGI, "state": self.state}
         try:
             await application(scope, self.asked.get, self.told.put)
-        except Exception:  # That is how one says: I know no lifespan.
-            pass
+        except (Exception, asyncio.CancelledError):
+            pass  # That is how one says: I know no lifespan.
         self.ended = True
         await self.told.put({"type": "ended"})
 
