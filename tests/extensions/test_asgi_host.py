@@ -414,6 +414,57 @@ async def test_asgi_host_breaks_off_an_answer_that_fails(step, ask):
 # Applications that fail
 
 
+async def test_asgi_host_refuses_events_out_of_turn(step, fetch):
+    refused = []
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+
+        async def attempt(event):
+            try:
+                await send(event)
+            except RuntimeError as error:
+                refused.append(str(error))
+
+        unknown = {"type": "http.response.zerocopysend"}
+        await attempt(body(b"early"))
+        await attempt(unknown)
+        await begin(send)
+        await attempt({"type": "http.response.start", "status": 500})
+        await attempt(unknown)
+        await send(body(b"whole "))
+        await begin(send, status=500)  # Behind the end all is ignored.
+        await send(body(b"late", more=True))
+        await attempt(unknown)
+
+    answer = await fetch(host(step, application), "/")
+
+    assert (answer.status, answer.content) == (200, b"whole ")
+    assert refused == [
+        f"{kind} was sent instead of {wanted}."
+        for kind, wanted in (
+            ("http.response.body", "http.response.start"),
+            ("http.response.zerocopysend", "http.response.start"),
+            ("http.response.start", "http.response.body"),
+            ("http.response.zerocopysend", "http.response.body"),
+        )
+    ]
+
+
+async def test_asgi_host_breaks_off_at_an_event_out_of_turn(step, ask):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await begin(send)
+        await send(body(b"begin", more=True))
+        await send({"type": "http.response.trailers", "headers": []})
+
+    exchange = await ask(host(step, application), get(), closing=True)
+
+    assert [answer.complete for answer in exchange.answers] == [False]
+
+
 @pytest.mark.parametrize("events", [0, 1, 2])
 async def test_asgi_host_ends_what_an_application_cancels(step, ask, events):
     async def application(scope, receive, send):

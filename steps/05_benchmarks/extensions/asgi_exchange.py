@@ -87,7 +87,13 @@ class Exchange:
 
     async def send(self, event):
         """Take an event; OSError if nobody waits for it any more."""
-        if event["type"] == "http.response.start":
+        kind = event["type"]
+        wanted = f"http.response.{'body' if self.start else 'start'}"
+        if self.whole:
+            return  # What comes behind is ignored, says ASGI.
+        if kind != wanted:
+            raise RuntimeError(f"{kind} was sent instead of {wanted}.")
+        if not self.start:
             self.start = event
             return
         if not self.over.is_set():
