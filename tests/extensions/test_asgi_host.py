@@ -600,6 +600,42 @@ async def test_asgi_host_ends_an_answer_though_content_fails_behind_it(
 # Fields
 
 
+@pytest.mark.parametrize("pieces", [[b"ada"], [b"", b"ada"], [b"ada", b""]])
+@pytest.mark.parametrize("declared", [[], [(b"content-length", b"3")]])
+async def test_asgi_host_answers_head_with_the_fields_of_get(
+    step, fetch, pieces, declared
+):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await begin(send, (b"a", b"b"), *declared)
+        for piece in pieces[:-1]:
+            await send(body(piece, more=True))
+        await send(body(pieces[-1]))
+
+    app = host(step, application)
+
+    answers = [await fetch(app, "/", method=m) for m in ("GET", "HEAD")]
+
+    assert [answer.content for answer in answers] == [b"ada", b""]
+    get, head = (dict(answer.fields) for answer in answers)
+    assert get | {"date": ""} == head | {"date": ""}
+
+
+async def test_asgi_host_keeps_the_length_of_what_is_not_sent(step, fetch):
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await begin(send, (b"content-length", b"3"))
+        await send(body(b"" if scope["method"] == "HEAD" else b"ada"))
+
+    app = host(step, application)
+
+    answers = [await fetch(app, "/", method=m) for m in ("GET", "HEAD")]
+
+    assert [answer.field("content-length") for answer in answers] == ["3", "3"]
+
+
 async def test_asgi_host_joins_fields_but_not_cookies(step, fetch):
     async def application(scope, receive, send):
         fields = [(b"vary", b"A"), (b"Vary", b"B")]

@@ -123,8 +123,10 @@ class Exchange:
         self.mute = empty or self.request.method == "HEAD"
         if not event.get("more_body", False):
             self.end()
-            if not self.mute:
-                response.body = bytes(event.get("body", b""))
+            content = bytes(event.get("body", b""))
+            # HEAD has the fields of GET; of no content, nothing is known.
+            if content or not self.mute:
+                response.body = content
 
     async def next(self):
         if isinstance(event := await self.events.get(), Exception):
