@@ -701,6 +701,98 @@ async def test_websocket_pings_who_is_silent_and_ends_who_is_dead(step):
     assert (ping, again) == (b"\x89\x00", b"\x89\x00")
 
 
+def deaf_app(step):
+    """Return an app whose handler does not receive, and what it is given."""
+    app = websocket_app(step)
+    sockets = []
+
+    @app.route("/deaf", protocol="websocket")
+    async def deaf(request, ws):
+        sockets.append(ws)
+        await ws.lost.wait()
+
+    return app, sockets
+
+
+@contextlib.asynccontextmanager
+async def crowded(app, sockets):
+    """Send more than waits for a handler; yields what `raw` does."""
+    opened = by_hand(app, path="/deaf")
+    async with asyncio.timeout(10), opened as (reader, writer):
+        await head_of(reader)
+        writer.write(frame("TEXT", b"m") * (sockets[0].max_queue + 1))
+        await until(lambda: sockets[0].paused)
+        yield reader, writer
+
+
+@pytest.mark.parametrize("how", ["end", "reset"])
+async def test_websocket_sees_that_a_client_has_left_while_it_does_not_read(
+    step, caplog, how
+):
+    app, sockets = deaf_app(step)
+    limits = {"ping_interval": 0.02}
+    app.WebSocket = type("WebSocket", (app.WebSocket,), limits)
+    app.Server = type("Server", (app.Server,), {"interval": 0.01})
+
+    async with crowded(app, sockets) as (_, writer):
+        if how == "reset":
+            ended = writer.get_extra_info("socket")
+            ended.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        writer.close()
+        await sockets[0].lost.wait()
+        await until(lambda: not app.connections)
+
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+async def test_websocket_demands_no_pong_while_it_does_not_read(step):
+    app, sockets = deaf_app(step)
+
+    async with crowded(app, sockets) as (reader, _):
+        ws, pings, now = sockets[0], [], 1000
+        for _ in range(3):
+            ws.expire(now)
+            ws.expire(now + ws.ping_interval)
+            pings.append(await reader.readexactly(2))
+            now += ws.ping_interval + 1
+        ws.leave(1000)
+        goodbye = await reader.readexactly(2)
+
+    assert [*pings, goodbye] == [b"\x89\x00"] * 3 + [b"\x88\x02"]
+
+
+async def test_websocket_demands_pongs_again_once_it_reads(step):
+    app, sockets = deaf_app(step)
+
+    async with crowded(app, sockets) as (reader, _):
+        ws, limit = sockets[0], sockets[0].ping_interval
+        ws.expire(1000)
+        ws.expire(1000 + limit)
+        await reader.readexactly(2)
+        while ws.paused:
+            await ws.recv()
+        for time in (2000, 2000 + limit, 3000):
+            ws.expire(time)
+        await reader.readexactly(2)
+        kept = not ws.lost.is_set()
+        ws.expire(3000 + limit)
+        await ws.lost.wait()
+
+    assert kept
+
+
+async def test_websocket_ends_who_does_not_read_while_it_does_not(step):
+    app, sockets = deaf_app(step)
+
+    async with crowded(app, sockets):
+        ws = sockets[0]
+        while ws.writable.is_set():
+            ws.transport.write(bytes(MANY))
+        ws.expire(1000)
+        ws.expire(1000 + ws.write_timeout)
+        await ws.lost.wait()
+
+
 async def test_websocket_waits_for_a_goodbye_but_not_for_ever(step):
     app = websocket_app(step)
 

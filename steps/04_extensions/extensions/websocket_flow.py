@@ -150,7 +150,7 @@ class FrameFlow(asyncio.Protocol):
         if not self.open:
             return self.close_timeout, "leaving"
         if self.paused:  # The handler takes its time.
-            return None, None
+            return self.ping_interval, "paused"
         return self.ping_interval, (self.heard, self.pinged)
 
     def give_up(self):
@@ -158,8 +158,9 @@ class FrameFlow(asyncio.Protocol):
         if self.lost.is_set():
             self.patience = None  # One cancellation is enough.
             self.task.cancel()
-        elif self.sight == (self.heard, False):
-            self.pinged = True
+        elif self.sight in ("paused", (self.heard, False)):
+            # A pong would not be read, but to write fails if it has left.
+            self.pinged, self.sight = not self.paused, None
             self.core.send_ping(b"")
             self.flush()
         else:
