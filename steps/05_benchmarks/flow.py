@@ -48,9 +48,9 @@ class Flow(asyncio.Protocol):
             if not self.paused and parser.full:
                 self.paused = True
                 self.transport.pause_reading()
-        news = parser.requests or parser.head or parser.finished
-        if news or self.request is not None:  # or else blank lines
-            if arrival and not arrival.done():
+        if arrival and not arrival.done():
+            news = parser.requests or parser.head or parser.finished
+            if news or self.request is not None:  # or else blank lines
                 arrival.set_result(None)
 
     def eof_received(self):

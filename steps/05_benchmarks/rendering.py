@@ -66,7 +66,8 @@ def frame(request, response):
     if status in (204, 205, 304):
         response.body = b""
     if status not in (204, 304):
-        length = length_of(response)
+        body = response.body
+        length = len(body) if isinstance(body, bytes) else declared(response)
         if length is not None:
             fields = b"content-length: %d\r\n" % length
         elif request.version == "1.1":
@@ -79,17 +80,17 @@ def frame(request, response):
     return fields
 
 
-def length_of(response):
-    """Return the length of a body, or None if nobody knows it."""
-    body, declared = response.body, response.headers.get("content-length")
-    if isinstance(body, bytes):
-        return len(body)
-    if not hasattr(body, "__aiter__"):
-        kind = type(body).__name__
+def declared(response):
+    """Return the length that a handler says of its stream, if it does."""
+    if not hasattr(response.body, "__aiter__"):
+        kind = type(response.body).__name__
         raise TypeError(f"A body is no {kind}: did you mean response.json?")
-    if declared is not None and int(declared) < 0:
-        raise ValueError(f"{declared} is no length.")
-    return None if declared is None else int(declared)
+    if "content-length" not in response.headers:
+        return None
+    length = int(response.headers["content-length"])
+    if length < 0:
+        raise ValueError(f"{length} is no length.")
+    return length
 
 
 def render_chunk(data):
