@@ -82,6 +82,21 @@ async def test_upgrade_is_an_option_of_the_connection(step, ask):
     assert sorted(options) == ["close", "upgrade"]
 
 
+@pytest.mark.parametrize("methods", ["POST", ["get"], ["GET", "Post"]])
+def test_methods_are_a_list_in_capitals(step, methods):
+    with pytest.raises(ValueError, match="is no list like"):
+        step.Pico().route("/", methods=methods)(None)
+
+
+async def test_attribute_of_a_cookie_that_is_none_is_not_sent(step, ask):
+    async def handler(response):
+        response.cookies.set("a", "b", domain=None, max_age=None)
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert ("set-cookie", "a=b; Path=/") in answer.fields
+
+
 async def test_task_that_was_cancelled_is_no_end_of_ours(step, ask, caplog):
     async def handler(response):
         part = asyncio.create_task(asyncio.sleep(0))

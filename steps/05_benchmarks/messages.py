@@ -126,7 +126,8 @@ class Cookies(dict):
             raise ValueError(f"Cookie {name!r} has a control character or ;.")
         self[name] = cookie = SimpleCookie({name: value})[name]
         for attribute, content in attributes.items():
-            cookie[attribute.replace("_", "-")] = content
+            if content is not None:
+                cookie[attribute.replace("_", "-")] = content
 
 
 class Request(UserDict):

@@ -37,6 +37,8 @@ class Route:
     """
 
     def __init__(self, path, methods, handler, **payload):
+        if isinstance(methods, str) or not all(map(str.isupper, methods)):
+            raise ValueError(f"{methods!r} is no list like ['GET', 'POST'].")
         self.path = path
         self.methods = methods
         self.handler = handler
