@@ -115,6 +115,10 @@ SCENES = {
     ),
     "exit_at_import": ("01", "pico.py", "import os\n", "raise SystemExit\n"),
     "syntax_error": ("02", "pico.py", "class Pico(UserDict):", "class Pico()"),
+    "field_missing": (
+        *("02", "messages.py"),
+        *('        self.headers["content-type"] = "application/json"\n', ""),
+    ),
     "port_taken": ("01", "pico.py", "import os\n", TAKEN),
     "port_fixed": ("01", "pico.py", ASKED, FIXED),
     "raises_at_import": ("02", "app.py", "app = Pico()", "app = Pico(7)"),
@@ -127,7 +131,8 @@ SCENES = {
 
 # Windows has no signal for what hangs, and quotes otherwise what is typed.
 ON_POSIX = {"hang", "hang_at_import"}
-ON_POSIX |= {"crash", "exit_of_the_server", "fail", "megabytes"}
+ON_POSIX |= {"crash", "exit_of_the_server", "fail", "field_missing"}
+ON_POSIX |= {"megabytes"}
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -137,7 +142,7 @@ def test_check_says_what_its_transcript_says(name, home, say, monkeypatch):
     number, file, old, new = SCENES[name]
     monkeypatch.setattr(verdict, "PATIENCE", 4.0)
     begun(home, number)
-    if new:
+    if old:
         change(home / file, old, new)
     files = {path: path.read_bytes() for path in home.rglob("*.py")}
     before = children(), servers()
@@ -234,6 +239,49 @@ def test_check_names_what_is_not_there(kind, sentence, home, say):
 
     assert (status, err) == (FAIL, "")
     assert sentence in " ".join(out.split())
+
+
+# Which task is named
+
+
+@pytest.mark.parametrize(
+    ("number", "test", "task"),
+    [
+        ("02", "test_unknown_path_is_a_404", 3),
+        ("02", "test_placeholder_kind_converts", 1),
+        ("02", "test_taken_port_is_told_in_a_sentence", None),
+        ("02", "test_hello_is_answered_with_json", None),
+        ("03", "test_answer_has_a_date", 2),
+        ("03", "test_head_that_is_too_long_is_refused", 1),
+        ("03", "test_unknown_path_is_a_404", None),
+    ],
+)
+def test_promise_has_the_task_that_says_so_and_no_other(number, test, task):
+    found, _ = verdict.clue(find(number), test)
+
+    assert (found and found.number) == task
+
+
+def test_line_in_the_symbol_of_a_task_leads_to_the_task(home, say):
+    begun(home, "02")
+    change(home / "pico.py", LOOKUP, LOOKUP + "        raise KeyError(1)\n")
+
+    _, out, _ = say("check")
+
+    assert "FAIL  01_raw_protocol: hello is answered with json\n" in out
+    assert out.endswith(f", line 82\nFor a hint: {START} hint 3\n")
+
+
+@pytest.mark.parametrize(("number", "task"), [("01", 1), ("02", None)])
+def test_program_that_does_not_start_is_a_task_of_step_01_alone(
+    number, task, home
+):
+    begun(home, number)
+    (home / "pico.py").write_text("class Pico", "utf-8")
+
+    made = verdict.judge(home, find(number)).explanation
+
+    assert (made.task and made.task.number) == task
 
 
 # What is remembered

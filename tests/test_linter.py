@@ -97,6 +97,7 @@ def test_tasks_that_take_longer_than_the_step_are_found(step):
         ("symbol", "routing.Router.gone", "looks at routing.Router.gone"),
         ("symbol", "gone.Router", "looks at gone.Router"),
         ("test", "test_gone", "is judged by test_gone"),
+        ("also", ["test_gone"], "is judged by test_gone"),
     ],
 )
 def test_task_that_points_nowhere_is_found(step, field, value, said):

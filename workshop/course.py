@@ -7,6 +7,7 @@ Does not know: the learner's folder, how anything is shown.
     title = "Find the requests in the bytes"
     symbol = "parsing.RequestParser.feed"      # the place to look
     test = "test_requests_are_the_same_byte_by_byte"    # of this step
+    also = ["test_..."]                        # others that it is about
     minutes = 0.75                             # all of a step add up to its
     hunks = [15]                               # of the diff, which solve it
     hints = ["...", "...", "..."]              # at least three, graded
@@ -62,6 +63,7 @@ class Task:
     minutes: float  # on stage
     hunks: tuple[int, ...]  # what solves it
     hints: tuple[str, ...]  # at least three, the last one nearly says it
+    also: tuple[str, ...] = ()  # other promises that it is about
 
     @property
     def promise(self) -> str:
@@ -106,6 +108,7 @@ def tasks(step: Step) -> list[Task]:
             one["minutes"],
             tuple(one["hunks"]),
             tuple(map(flowing, one["hints"])),
+            tuple(one.get("also", ())),
         )
         for number, one in enumerate(step.data.get("task", []), 1)
     ]

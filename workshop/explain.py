@@ -12,7 +12,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workshop import causes, received
+from workshop import causes, diffs, received
 from workshop.checking import Cut, parsed
 from workshop.course import Task
 from workshop.errors import WorkshopError
@@ -23,6 +23,7 @@ from workshop.verbs import START
 LINES, COLUMNS = 23, 80  # of a screen of 24: one line stands above
 PORT = 8001
 PLACE = re.compile(r"(\S+\.py), line \d+")
+FILE = re.compile(r"\S+\.py")
 FROM = re.compile(r" \(\S+\.py\)")  # which Python adds to an ImportError
 ROOM_SENT, ROOM_RECEIVED = 5, 7  # lines
 TOO_LONG = ["# with curl; the bytes are too many to be typed here"]
@@ -42,18 +43,25 @@ class Explanation:
 
     def lines(self) -> list[str]:
         """Return it as at most 23 lines of at most 80 columns."""
-        hint = f"{START} hint" + (f" {self.task.number}" if self.task else "")
         before = wrapped("FAIL  " + self.promise, "      ")
         after = [
             *(["Try it by hand:"] if self.by_hand else []),
             *indented(self.by_hand),
             *wrapped(f"Likely cause: {self.cause}", "  "),
             *wrapped(f"Look at: {self.place}", "  "),
-            f"For a hint: {hint}",
+            *self.further(),
         ]
         room = LINES - len(before) - len(after)
         made = [*before, *fewer(list(self.evidence), room), *after]
         return [line.rstrip() for line in made]
+
+    def further(self) -> list[str]:
+        """Return what helps: a task's hint; without one, what is unlike."""
+        if self.task:
+            return [f"For a hint: {START} hint {self.task.number}"]
+        if ", line " in self.place:
+            return []
+        return [f"Yours beside the solution: {START} diff --mine"]
 
 
 def fewer(lines: list[str], room: int) -> list[str]:
@@ -121,7 +129,9 @@ def of_error(
     error: WorkshopError, folder: Path, task: Task | None
 ) -> Explanation:
     """Explain why a folder's program cannot be tried at all."""
-    place = PLACE.search(str(error))
+    place = PLACE.search(str(error)) or (
+        None if task else FILE.match(str(error))
+    )
     return Explanation(
         f"{shown(folder)} starts",
         FROM.sub("", str(error)),
@@ -145,6 +155,17 @@ def look_at(
     line = defined(path, name)
     at = f", line {line}" if line else ""
     return f"{shown(path)}{at}" + (f": {name}" if name else "")
+
+
+def symbol_at(folder: Path, place: str) -> str:
+    """Return what a place in a folder is about: "pico.Protocol.answer"."""
+    found = PLACE.match(place)
+    file, _, line = found[0].partition(", line ") if found else ("", "", "0")
+    path = folder / Path(file).name
+    if shown(path) != file:
+        return ""
+    name = diffs.enclosing("\n".join(diffs.content(path) or []), int(line))
+    return f"{path.stem}.{name}"
 
 
 def there(folder: Path, symbol: str) -> bool:

@@ -132,11 +132,12 @@ def one_task(step: Step, task: course.Task) -> Iterator[str]:
             f"{name} looks at {task.symbol}, which step {step.number} does"
             " not define: name a function or class of a room."
         )
-    if task.test not in defined(tests(step)):
-        yield (
-            f"{name} is judged by {task.test}, which is not in"
-            f" {shown(tests(step))}: name a promise of this step."
-        )
+    for test in (task.test, *task.also):
+        if test not in defined(tests(step)):
+            yield (
+                f"{name} is judged by {test}, which is not in"
+                f" {shown(tests(step))}: name a promise of this step."
+            )
 
 
 def hunks(step: Step) -> Iterator[str]:

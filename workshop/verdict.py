@@ -6,7 +6,7 @@ Does not know: how a verdict is shown; why a promise is broken.
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from workshop import (
@@ -55,8 +55,9 @@ def judge(folder: Path, step: Step) -> Verdict:
     try:
         startable(folder)
     except WorkshopError as error:
-        task = writes_app(step) if isinstance(error, NoApp) else None
-        task = task or first(step, set())
+        task = begins(step)
+        if isinstance(error, NoApp):
+            task = writes_app(step)
         return Verdict(0, explain.of_error(error, folder, task))
     verdict = promises(folder, step, checking.files(step.number))
     if verdict.explanation:
@@ -111,6 +112,11 @@ def refuse_fixed(folder: Path, program: Path, port: int) -> None:
         )
 
 
+def begins(step: Step) -> course.Task | None:
+    """Return the task of a program that starts: later ones start already."""
+    return None if course.before(step) else course.tasks(step)[0]
+
+
 def writes_app(step: Step) -> course.Task | None:
     """Return the task of a step that is about app.py, if one is."""
     tasks = course.tasks(step)
@@ -145,50 +151,52 @@ def promises(folder: Path, step: Step, nodeids: list[str]) -> Verdict:
             name = test_name(outcome.nodeid)
             if outcome.word == "broken":
                 kept.discard(name)
-                return Verdict(len(kept), of(outcome, folder, step, kept))
+                return Verdict(len(kept), of(outcome, folder, step))
             if outcome.word == "kept":
                 kept.add(name)
     except checking.Cut as cut:
         where = tracebacks.stuck(cut.stack, folder)
-        task = clue(step, test_name(cut.nodeid))[0] or first(step, kept)
+        task, _ = clue(step, test_name(cut.nodeid))
         return Verdict(len(kept), explain.of_cut(cut, folder, where, task))
     return Verdict(len(kept))
 
 
-def of(
-    outcome: Outcome, folder: Path, step: Step, kept: set[str]
-) -> Explanation:
-    """Explain a broken promise; its task is the place to look."""
+def of(outcome: Outcome, folder: Path, step: Step) -> Explanation:
+    """Explain a broken promise; its task is the place to look.
+
+    Where no task is about the promise, one may be about the place.
+    """
     task, symbol = clue(step, test_name(outcome.nodeid))
     if not task and not explain.there(folder, symbol):
         symbol = ""  # What an earlier step had, and is elsewhere now.
-    task = task or first(step, kept)
-    return explain.of_outcome(outcome, folder, task, symbol)
+    made = explain.of_outcome(outcome, folder, task, symbol)
+    return made if task else replace(made, task=at(step, folder, made.place))
+
+
+def at(step: Step, folder: Path, place: str) -> course.Task | None:
+    """Return the task of a step that is about a place, if one is."""
+    symbol = explain.symbol_at(folder, place)
+    tasks = course.tasks(step)
+    return next((task for task in tasks if task.symbol == symbol), None)
 
 
 def clue(step: Step, name: str) -> tuple[course.Task | None, str]:
     """Return the task of a promise, and the symbol that keeps it.
 
-    Of a promise that neither a task nor a hunk names, the nearest one above
-    it in its file is taken: neighbours are about the same.
+    A promise of an earlier step is no task of this one.
     """
     for one in reversed([s for s in all_steps() if s.number <= step.number]):
-        names = in_order(one)
-        if name not in names:
-            continue
-        known = clues(one)
-        for near in reversed(names[: names.index(name) + 1]):
-            if near in known:
-                task, symbol = known[near]
-                return task if one == step else None, symbol
+        if name in names(one):
+            task, symbol = clues(one).get(name, (None, ""))
+            return task if one == step else None, symbol
     return None, ""
 
 
-def in_order(step: Step) -> list[str]:
-    """Return the names of a step's tests, in the order of their file."""
+def names(step: Step) -> list[str]:
+    """Return the names of a step's tests."""
     return [
         name
-        for path in sorted(step.folder.glob("test_*.py"))
+        for path in step.folder.glob("test_*.py")
         for name in TEST.findall(path.read_text("utf-8"))
     ]
 
@@ -204,19 +212,15 @@ def clues(step: Step) -> dict[str, tuple[course.Task | None, str]]:
         symbols.append(f"{room}.{place}" if place else room)
         symbol = symbols[0]
         found.setdefault(note.by, (mine[0] if mine else None, symbol))
-    return found | {task.test: (task, task.symbol) for task in tasks}
+    for task in tasks:
+        about = (*task.also, task.test)
+        found |= dict.fromkeys(about, (task, task.symbol))
+    return found
 
 
 def test_name(nodeid: str) -> str:
     """Return the name of a test, without its parameters."""
     return nodeid.rpartition("::")[2].partition("[")[0]
-
-
-def first(step: Step, kept: set[str]) -> course.Task | None:
-    """Return the first task whose promise was not seen to be kept."""
-    known = course.tasks(step)
-    undone = (task for task in known if task.test not in kept)
-    return next(undone, known[-1] if known else None)
 
 
 # Wire rows
@@ -248,7 +252,8 @@ def of_row(
     # What a log lacks, or happens afterwards, is told in words alone.
     outcome = outcome or Outcome("", "broken", reason=reason)
     symbol = REFUSED if refused else ANSWERED
-    task = first(step, set())
+    tasks = course.tasks(step)
+    task = next((t for t in tasks if t.symbol.startswith(symbol)), None)
     made = explain.of_outcome(outcome, folder, task, symbol)
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
     return explain.named(made, name)
