@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workshop import course, explain, verdict, watching, work
+from workshop import checking, course, explain, verdict, watching, work
 from workshop.bench.counts import Counts
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 from workshop.outcomes import Outcome, Seen
@@ -282,6 +282,62 @@ def test_program_that_does_not_start_is_a_task_of_step_01_alone(
     made = verdict.judge(home, find(number)).explanation
 
     assert (made.task and made.task.number) == task
+
+
+# What promises ask of an app
+
+KEEPS_NO_WORDS = [
+    ("methods=None, **payload", "methods=None"),
+    (
+        "handler, **payload)\n            return",
+        "handler)\n            return",
+    ),
+]
+
+
+def test_route_without_more_words_is_enough_for_step_02(home, say):
+    begun(home, "02")
+    for old, new in KEEPS_NO_WORDS:
+        change(home / "pico.py", old, new)
+
+    status, out, _ = say("check")
+
+    assert (status, "PASS  02_routing" in out) == (PASS, True)
+
+
+@pytest.mark.parametrize(
+    ("number", "edits", "cause", "place"),
+    [
+        ("03", KEEPS_NO_WORDS, "Pico must have `route(path", "Pico.route"),
+        (
+            *("02", [("    Protocol = Protocol\n", "")]),
+            *("Pico must have `Protocol`, the class", "line 51: Pico"),
+        ),
+        (
+            *(
+                "02",
+                [("f.serve(", "f.listen("), ("serve(self", "listen(self")],
+            ),
+            *("Pico must have `serve(host=None, port=None)`", "line 51: Pico"),
+        ),
+        (
+            *("02", [("    @contextlib.asynccontextmanager\n", "")]),
+            *("`serve(host=None, port=None)`, an async context", "Pico.serve"),
+        ),
+    ],
+)
+def test_what_an_app_lacks_is_told_in_words(number, edits, cause, place, home):
+    begun(home, number)
+    for old, new in edits:
+        text = (home / "pico.py").read_text("utf-8")
+        assert old in text
+        text = text.replace(old, new).replace("self.Protocol(", "Protocol(")
+        (home / "pico.py").write_text(text, "utf-8", newline="\n")
+
+    made = verdict.promises(home, find(number), checking.files(number))
+
+    assert cause in made.explanation.cause
+    assert made.explanation.place.endswith(place)
 
 
 # What is remembered

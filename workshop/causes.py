@@ -26,6 +26,20 @@ COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 BARE_LF = re.compile(r"(?<!\r)\n")
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
+# What promises ask of an app, and app.py does not show.
+ASKED = {
+    "route": "`route(path, methods=None)`, which returns a decorator; from"
+    " step 03 on it takes more words, such as `lazy_body=True`, for the route",
+    "serve": "`serve(host=None, port=None)`, an async context manager that"
+    " gives something with a `url`",
+    "Protocol": "`Protocol`, the class of a connection, which is made with"
+    " the app: `self.Protocol(self)`",
+    "encode_json": "`encode_json`, which makes text of a value",
+    "router": "`router`, its Router",
+}
+LACKED = re.compile(r"'\w*Pico' object has no attribute '(\w+)'")
+REFUSED = re.compile(r"\bPico\.(\w+)\(\) (?:got|takes|missing)")
+NO_BLOCK = "does not support the asynchronous context manager"
 FRAMING = {"content-length", "transfer-encoding", "connection", "date"}
 AT_LAST = {"kept": "is kept open", "silent": "stays open"}
 ENDS = {"ended", "kept", "closed", "reset", "silent", "left"}
@@ -76,6 +90,17 @@ def server_hangs(outcome: Outcome, seen: Seen) -> Finding | None:
         len(seen.received),
         "no answer within 2 seconds",
     )
+
+
+def app_lacks_something(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Tell what an app must have, which only tests and tools have asked."""
+    said = "" if seen.where else outcome.reason.partition("\n")[0]
+    found = LACKED.search(said) or REFUSED.search(said)
+    name = found[1] if found else "serve" if NO_BLOCK in said else ""
+    if name not in ASKED:
+        return None
+    places = (f"pico.Pico.{name}", "pico.Pico")
+    return Finding(f"Pico must have {ASKED[name]}.", symbols=places)
 
 
 def not_loaded(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -473,6 +498,7 @@ Rule = Callable[[Outcome, Seen], Finding | None]
 RULES: list[Rule] = [
     server_ended,
     server_hangs,
+    app_lacks_something,
     not_loaded,
     name_is_missing,
     never_awaited,
