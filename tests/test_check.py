@@ -340,6 +340,77 @@ def test_what_an_app_lacks_is_told_in_words(number, edits, cause, place, home):
     assert made.explanation.place.endswith(place)
 
 
+# What can be tried by hand
+
+
+@pytest.mark.parametrize(
+    ("lines", "begins"),
+    [
+        (["GET /a?b HTTP/1.1", "Host: a", "", ""], "curl -i "),
+        (
+            ["POST /a HTTP/1.1", "Host: a", "Content-Length: 1", "", "b"],
+            "curl",
+        ),
+        (["GET /a HTTP/1.1", "", ""], "printf"),
+        (["GET /a HTTP/1.1", "Host: a", "Host: b", "", ""], "printf"),
+        (["GET /a/../b HTTP/1.1", "Host: a", "", ""], "printf"),
+        (["GET * HTTP/1.1", "Host: a", "", ""], "printf"),
+        (["GET /a HTTP/1.1", "Host: a", "X: ", "", ""], "printf"),
+        (
+            ["GET /a HTTP/1.0", "Host: a", "Connection: keep-alive", "", ""],
+            "p",
+        ),
+        (
+            ["PUT /a HTTP/1.1", "Host: a", "Content-Length: 2", "", "b"],
+            "printf",
+        ),
+        (
+            ["PUT / HTTP/1.1", "Host: a", "Content-Length: 1", "", "@"],
+            "printf",
+        ),
+    ],
+)
+def test_curl_is_told_what_it_sends_as_it_came(lines, begins):
+    assert explain.curl(["\r\n".join(lines)])[0].startswith(begins)
+
+
+def test_bytes_that_were_cut_are_cut_by_hand():
+    lines = explain.curl(["GET /hel", "lo HTTP/1.1\r\n\r\n"])
+
+    assert lines == [
+        "(printf 'GET /hel'",
+        "  sleep 1; printf 'lo HTTP/1.1\\r\\n\\r\\n') |",
+        "  curl -sN -m 3 telnet://127.0.0.1:8001",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "pico.py",
+            "path, query_string)",
+            "path, method)",
+            "see steps/",
+        ),
+        ("app.py", "Hello world", "Hello", "curl -i http://127.0.0.1:8001/"),
+    ],
+)
+def test_promise_with_an_app_of_its_own_says_so(file, old, new, said, home):
+    if sys.platform == "win32":
+        pytest.skip("told otherwise on Windows")
+    begun(home, "02")
+    change(home / file, old, new)
+    names = "test_handler_sees_method_path", "test_app_greets"
+    words = [*checking.files("02"), "-k", " or ".join(names)]
+
+    made = verdict.promises(home, find("02"), words).explanation
+
+    assert said in made.by_hand[-1]
+    own = "# This promise has an app of its own: see "
+    assert made.by_hand[-1].startswith(own) == (file == "pico.py")
+
+
 # What is remembered
 
 
@@ -437,7 +508,7 @@ def test_promise_that_does_not_apply_is_not_one_that_is_kept(
 
 def test_what_can_be_typed_on_windows_is_told_there(home, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
-    seen = Seen(sent=["GET / HTTP/1.1\r\n\r\n"])
+    seen = Seen(sent=["GET / HTTP/1.1\r\n\r\n"], program="wire_app.py")
 
     file, command = explain.by_hand(seen, home, "test_it.py")
 

@@ -26,6 +26,9 @@ PLACE = re.compile(r"(\S+\.py), line \d+")
 FILE = re.compile(r"\S+\.py")
 FROM = re.compile(r" \(\S+\.py\)")  # which Python adds to an ImportError
 ROOM_SENT, ROOM_RECEIVED = 5, 7  # lines
+# What curl sends as it is: it knows /../, globs and fragments.
+TARGET = re.compile(r"[A-Z]+ /(?!\.)(?:(?!/\.)[^ #{}\[\]\\])* HTTP/1\.[01]")
+FIELD = re.compile(r"([\w-]+): ?(\S.*)")
 TOO_LONG = ["# with curl; the bytes are too many to be typed here"]
 LEFT_OUT = ("host", "content-length", "connection")
 
@@ -107,7 +110,7 @@ def of_outcome(
         where or look_at(folder, task, outcome.place, symbol),
         task,
         tuple(evidence(seen, finding)),
-        tuple(by_hand(seen, folder, seen.program or outcome.place)),
+        tuple(by_hand(seen, folder, outcome.place)),
     )
 
 
@@ -265,6 +268,8 @@ def by_hand(seen: Seen, folder: Path, test: str) -> list[str]:
     """Return the command lines that send the same by hand."""
     if not any(seen.sent):
         return []
+    if not seen.program:
+        return [f"# This promise has an app of its own: see {test}"]
     if sys.platform == "win32":  # It has no printf, and quotes otherwise.
         return [
             "# write the bytes above into a file, request.http; then",
@@ -272,7 +277,7 @@ def by_hand(seen: Seen, folder: Path, test: str) -> list[str]:
         ]
     lines = [f"{START} serve {short(folder)} --port {PORT}"]
     if not known("".join(seen.sent)):
-        lines.append(f"# with the routes of {test} in your app.py")
+        lines.append(f"# with the routes of {seen.program} in your app.py")
     return [*lines, *curl(seen.sent)]
 
 
@@ -308,13 +313,37 @@ def curl(segments: list[str]) -> list[str]:
     ["curl -i -X PUT 'http://127.0.0.1:8001/a?b'"]
     """
     pieces = [piece for piece in segments if piece]
-    head, blank, content = "".join(pieces).partition("\r\n\r\n")
+    head, blank, content = pieces[0].partition("\r\n\r\n")
     line, *fields = head.split("\r\n")
     words = line.split(" ")
-    simple = len(pieces) == 1 and len(words) == 3 and blank
-    if not simple or not words[2].startswith("HTTP/1") or " HTTP/1" in content:
-        return raw_curl("".join(pieces))
+    simple = len(pieces) == 1 and blank and TARGET.fullmatch(line)
+    if not simple or not is_curls(fields, content):
+        return raw_curl(pieces)
     return typed(["curl -i", *options(words, fields, content)])
+
+
+def is_curls(fields: list[str], content: str) -> bool:
+    """Return whether curl makes such fields by itself, or as it is told.
+
+    It sends one Host, the length that the content has, and no empty field.
+
+    >>> is_curls(["Host: a"], ""), is_curls(["Host: a", "Host: b"], "")
+    (True, False)
+    """
+    pairs = [FIELD.fullmatch(field) for field in fields]
+    names = [pair[1].lower() for pair in pairs if pair]
+    own = {pair[1].lower(): pair[2] for pair in pairs if pair}
+    length = str(len(content)) if content else None
+    return (
+        all(pairs)
+        and names.count("host") == 1
+        and names.count("content-length") <= 1
+        and own.get("content-length") == length
+        and own.get("connection", "close") == "close"
+        and not {"transfer-encoding", "expect", "upgrade"} & set(names)
+        and received.escaped(content) == content
+        and not content.startswith("@")
+    )
 
 
 def options(words: list[str], fields: list[str], content: str) -> list[str]:
@@ -337,16 +366,28 @@ def quoted(text: str) -> str:
     return shlex.quote(received.escaped(text))
 
 
-def raw_curl(data: str) -> list[str]:
-    """Return lines that send bytes as they are, cut or not."""
-    heads = re.findall(r"(?s).+?\r\n\r\n|.+$", data)
-    quotes = [quoted(head.replace("%", "%%")) for head in heads]
-    glued = [quote + "\\" for quote in quotes[:-1]] + quotes[-1:]
-    lines = [f"printf {glued[0]}", *glued[1:]]
+def raw_curl(pieces: list[str]) -> list[str]:
+    """Return lines that send bytes as they are, piece by piece."""
+    if len(pieces) == 1:
+        heads = re.findall(r"(?s).+?\r\n\r\n|.+$", pieces[0])
+        quotes = [printed(head) for head in heads]
+        glued = [quote + "\\" for quote in quotes[:-1]] + quotes[-1:]
+        lines = [f"printf {glued[0]}", *glued[1:]]
+    else:
+        first, *others = map(printed, pieces)
+        lines = [f"(printf {first}"]
+        lines += [f"  sleep 1; printf {quote}" for quote in others]
+        lines[-1] += ")"
     lines[-1] += " |"
-    lines.append(f"  curl -sN -m 2 telnet://127.0.0.1:{PORT}")
+    limit = len(pieces) + 1  # seconds
+    lines.append(f"  curl -sN -m {limit} telnet://127.0.0.1:{PORT}")
     fits = max(map(len, lines)) <= received.WIDTH + 2 and len(lines) <= 4
     return lines if fits else TOO_LONG
+
+
+def printed(text: str) -> str:
+    """Return what printf is given, to write this text."""
+    return quoted(text.replace("%", "%%"))
 
 
 def named(explanation: Explanation, promise: str) -> Explanation:

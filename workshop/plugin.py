@@ -311,6 +311,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
             seen = notes(request.node)
             send = Noted(app, patience(request), seen).send
             return await asyncio.to_thread(send, *segments, **options)
+        notes(request.node).program = program(app, request)
         async with app.serve(port=0) as server:
             exchange = await ask(server.url, *segments, **options)
             for _ in range(TURNS):
@@ -318,6 +319,15 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         return exchange
 
     return ask
+
+
+def program(app: Any, request: pytest.FixtureRequest) -> str:
+    """Return the program of the target that an app is from, if it is."""
+    rooms = request.node.funcargs.get("step")
+    module = rooms.modules.loaded.get("app") if rooms else None
+    if module is None or getattr(module, "app", None) is not app:
+        return ""
+    return shown(Path(module.__file__))
 
 
 @pytest.fixture
