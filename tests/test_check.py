@@ -121,6 +121,10 @@ SCENES = {
     ),
     "port_taken": ("01", "pico.py", "import os\n", TAKEN),
     "port_fixed": ("01", "pico.py", ASKED, FIXED),
+    "never_run": (
+        *("01", "pico.py"),
+        *("runner.run(main(host, port))", "main(host, port)"),
+    ),
     "raises_at_import": ("02", "app.py", "app = Pico()", "app = Pico(7)"),
     "name_missing": ("02", "pico.py", "class Pico(", "class Picol("),
     "megabytes": (

@@ -139,7 +139,7 @@ def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.awaited:
         return None
     return Finding(
-        f"{seen.awaited} was called without await: nothing in it has run.",
+        f"{seen.awaited}.",
         len(seen.received),
         "content is missing",
         symbols=CALLS,

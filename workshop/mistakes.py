@@ -4,6 +4,7 @@ Knows: the last lines of a traceback, missing packages.
 Does not know: who ran the program, or where.
 """
 
+import ast
 import os
 import re
 import sys
@@ -16,6 +17,19 @@ from workshop.steps import ROOT
 
 PLACE = re.compile(r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+)', re.M)
 MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w+)", re.M)
+AWAITED = re.compile(
+    r"(?:^(?P<path>.+):(?P<line>\d+): RuntimeWarning: )?"
+    r"coroutine '(?P<name>[\w.<>]+)' was never awaited",
+    re.M,
+)
+# Who calls a coroutine, and what that one is to do.
+CALLED = {
+    "async def": "was called without await: nothing in it has run",
+    "def": "was called, but nothing runs it: where no await can stand, give"
+    " the coroutine to asyncio.create_task, and keep the task",
+    "": "was called, but nothing runs it: give the coroutine to a Runner's"
+    " run",
+}
 # Only of these is it good advice to install them.
 PACKAGES = {"httptools", "uvloop", "typer", "rich", "psutil", "h11"}
 
@@ -46,6 +60,12 @@ def explained(
     missing = MISSING.findall(text)
     if missing and missing[-1] in PACKAGES:
         return lacking(missing[-1], shown(program))
+    lost, line = unawaited(text, folder)
+    if lost and "Traceback (most recent" not in text:
+        where = line or shown(program)
+        return WorkshopError(
+            f"{where}: {lost}. Correct it, then try again.", FAIL
+        )
     last = text.rstrip().splitlines()[-1]
     if "Traceback (most recent" not in text and "Error" not in last:
         return WorkshopError(f"{shown(program)}: {last}", ENVIRONMENT)
@@ -62,6 +82,39 @@ def explained(
     if MINE in text:
         advice = "Choose what you want of the conflict, and delete its marks."
     return WorkshopError(f"{where}: {last.rstrip('.')}. {advice}", FAIL)
+
+
+def unawaited(text: str, folder: Path) -> tuple[str, str]:
+    """Return what is said of a coroutine that nobody awaited, and its line.
+
+    Both are empty if there is none.
+    """
+    found = AWAITED.search(text)
+    if not found:
+        return "", ""
+    path = Path(found["path"] or "")
+    if not found["path"] or not path.is_relative_to(folder):
+        return f"{found['name']} {CALLED['async def']}", ""
+    line = int(found["line"])
+    said = CALLED[function_at(path, line)]
+    return f"{found['name']} {said}", f"{shown(path)}, line {line}"
+
+
+def function_at(path: Path, line: int) -> str:
+    """Return whether a line is in an "async def", in a "def", or in none."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return "async def"
+    around = ""
+    for node in ast.walk(tree):  # Outer ones come first.
+        if isinstance(node, kinds) and line in range(
+            node.lineno, (node.end_lineno or node.lineno) + 1
+        ):
+            plain = isinstance(node, ast.FunctionDef)
+            around = "def" if plain else "async def"
+    return around
 
 
 def of_exception(error: BaseException, program: Path) -> WorkshopError:

@@ -37,7 +37,7 @@ class Seen:
     ended: str = ""  # how its server ended: "status 0"
     loose: str = ""  # an exception that nobody caught: "RuntimeError"
     program: str = ""  # what ran on the folder, if not its own app
-    awaited: str = ""  # a coroutine that was never awaited
+    awaited: str = ""  # what is said of a coroutine that was not
 
 
 @dataclass(frozen=True)

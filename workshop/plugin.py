@@ -51,7 +51,7 @@ from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
 from workshop.exchange import PATIENCE as WATCHDOG
 from workshop.exchange import Answer, Exchange, Wire
-from workshop.mistakes import of_exception, shown
+from workshop.mistakes import of_exception, shown, unawaited
 from workshop.outcomes import LONG, NOTES, JsonLines, Seen, why
 from workshop.serving import Running, Target, launched, main_file, number_of
 from workshop.steps import STEPS, Rooms, Step, all_steps, find, load
@@ -613,8 +613,8 @@ def attach(
     texts += ["".join(traceback.format_exception(error)) for error in errors]
     text = "\n".join(texts)
     seen.error, seen.where = tracebacks.blamed(text, folder)
-    awaited = tracebacks.AWAITED.search(text)
-    seen.awaited = awaited[1] if awaited else ""
+    seen.awaited, line = unawaited(text, folder)
+    seen.where = seen.where or line
     names = [type(error).__name__ for error in errors[:-1]]
     seen.loose = tracebacks.loose(text) or "".join(names[-1:])
     own = [e for e in caught.traceback if tracebacks.is_test(str(e.path))]

@@ -19,7 +19,6 @@ STACK = "Fatal Python error:"  # then comes what faulthandler writes
 ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
 # What the tests raise themselves, to see what becomes of it.
 ON_PURPOSE = {"RuntimeError", "HttpError", "messages.HttpError"}
-AWAITED = re.compile(r"coroutine '([\w.<>]+)' was never awaited")
 PATIENCE = 2.0  # seconds for a process to write its stack
 COLLECTED = b"(collected)\n"  # what the contract application says then
 
