@@ -24,6 +24,11 @@ SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 BARE_LF = re.compile(r"(?<!\r)\n")
+# The same in a head, as Python writes bytes.
+LF_FIRST = re.compile(
+    r"""b['"]HTTP/1\.[01](?:[^\\]|\\r\\n(?!\\r\\n))*(?<!\\r)\\n"""
+)
+LF_ALONE = "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n."
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
 # What promises ask of an app, and app.py does not show.
@@ -190,7 +195,7 @@ def line_ends_with_lf(outcome: Outcome, seen: Seen) -> Finding | None:
     if first is None or lf is None or lf.start() >= first.content_at:
         return None
     return Finding(
-        "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n.",
+        LF_ALONE,
         lf.start(),
         "\\r is missing",
         symbols=HEADS,
@@ -256,6 +261,8 @@ def wrong_answer_counted(outcome: Outcome, seen: Seen) -> Finding | None:
     wrong = WRONG.search(outcome.reason)
     if not wrong:
         return None
+    if LF_FIRST.search(wrong[1]):
+        return Finding(LF_ALONE, symbols=HEADS)
     said = clipped(" ".join(wrong[1].split()), 110)
     return Finding(f"A warm hello is answered wrongly: {said}")
 
