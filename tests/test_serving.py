@@ -219,6 +219,33 @@ def test_program_that_fails_is_told_by_file_line_and_reason(
     assert "\n" not in said and "Traceback" not in said
 
 
+PICO = "class Pico: pass\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "text"),
+    [
+        ("pico.py", "x = 1\n", "print `Listening on http://HOST:PORT`, then"),
+        ("pico.py", PICO, "it has a class Pico, so write app.py"),
+        ("app.py", "x = 1\n", "let its last line be `app.run()`"),
+        (
+            "app.py",
+            "import types as t\napp = t.SimpleNamespace(run=print)\napp.run()\n",
+            "`run` prints `Listening on http://HOST:PORT`, then serves",
+        ),
+    ],
+)
+def test_program_that_does_not_listen_is_told_what_it_lacks(
+    tmp_path, file, source, text
+):
+    (tmp_path / file).write_text(source)
+
+    with pytest.raises(WorkshopError) as caught, launched(tmp_path):
+        pass
+
+    assert f"ended (status 0) before it listened: {text}" in str(caught.value)
+
+
 def test_line_to_correct_is_in_the_folder_that_another_program_runs(tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(find("03").folder, folder)

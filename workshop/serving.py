@@ -38,7 +38,7 @@ LONG = 65536  # bytes of a line, or of a log, that are kept
 # aside: a Python that is measured takes ten times as long to start, so only
 # the last step is.
 COVERAGE, MEASURE = "COVERAGE_PROCESS_CONFIG", "WORKSHOP_COVERAGE"
-LAST_LINE = "let its last line be `app.run()`"
+RUNS = re.compile(r"^\s*\w+\.run\(", re.M)
 LISTENING = re.compile(rb"Listening on (https?://\S+)")
 
 
@@ -320,20 +320,31 @@ def failure(
     if status is None:
         tracebacks.let_tell(process)
         place = tracebacks.stuck(last(errors), folder)
-        advice = f"it stands at {place}" if place else LAST_LINE
+        known = f"it stands at {place}" if place else advice(program, folder)
         return WorkshopError(
             f"{shown(program)} runs, but did not print `Listening on"
-            f" http://HOST:PORT` within {patience:g} seconds: {advice}.",
+            f" http://HOST:PORT` within {patience:g} seconds: {known}.",
             FAIL,
         )
     text = last(errors)
     if not text.strip():
         return WorkshopError(
             f"{shown(program)} ended (status {status}) before it listened:"
-            f" {LAST_LINE}.",
+            f" {advice(program, folder)}.",
             FAIL,
         )
     return explained(text, program, folder)
+
+
+def advice(program: Path, folder: Path) -> str:
+    """Return what a program lacks that does not say that it listens."""
+    if program.name == "pico.py" and has_pico(folder):
+        return "it has a class Pico, so write app.py, which runs one"
+    if program.name == "pico.py":
+        return "print `Listening on http://HOST:PORT`, then serve for ever"
+    if RUNS.search(program.read_text("utf-8", "replace")):
+        return "`run` prints `Listening on http://HOST:PORT`, then serves"
+    return "let its last line be `app.run()`"
 
 
 def last(errors: Path) -> str:
