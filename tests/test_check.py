@@ -415,6 +415,46 @@ def test_promise_with_an_app_of_its_own_says_so(file, old, new, said, home):
     assert made.by_hand[-1].startswith(own) == (file == "pico.py")
 
 
+# Mistakes in app.py
+
+
+@pytest.mark.parametrize(
+    ("number", "edits", "cause", "place"),
+    [
+        (
+            *(
+                "02",
+                {"app = ": "web = ", "@app": "@web", "app.run": "web.run"},
+            ),
+            *("app.py must call its application `app`", "work/app.py"),
+        ),
+        (
+            *("02", {"async def hello": "def hello"}),
+            *("`hello` is a plain function", "work/app.py, line 14: hello"),
+        ),
+        (
+            *("03", {"async def hello": "def hello"}),
+            *("`hello` is a plain function", "work/app.py, line 14: hello"),
+        ),
+        (
+            *("02", {"async def index": "def index"}),
+            *("`index` is a plain function", "work/app.py, line 9: index"),
+        ),
+    ],
+)
+def test_mistake_in_app_is_told_of_app(number, edits, cause, place, home):
+    begun(home, number)
+    text = (home / "app.py").read_text("utf-8")
+    for old, new in edits.items():
+        text = text.replace(old, new)
+    (home / "app.py").write_text(text, "utf-8", newline="\n")
+
+    made = verdict.promises(home, find(number), checking.files(number))
+
+    assert cause in made.explanation.cause
+    assert made.explanation.place == place
+
+
 # What is remembered
 
 

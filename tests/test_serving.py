@@ -230,7 +230,7 @@ PICO = "class Pico: pass\n"
         ("app.py", "x = 1\n", "let its last line be `app.run()`"),
         (
             "app.py",
-            "import types as t\napp = t.SimpleNamespace(run=print)\napp.run()\n",
+            "import code as app\napp.run = print\napp.run()\n",
             "`run` prints `Listening on http://HOST:PORT`, then serves",
         ),
     ],

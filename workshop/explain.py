@@ -24,6 +24,8 @@ LINES, COLUMNS = 23, 80  # of a screen of 24: one line stands above
 PORT = 8001
 PLACE = re.compile(r"(\S+\.py), line \d+")
 FILE = re.compile(r"\S+\.py")
+NO_APP = re.compile(r"module '(?:program|app)' has no attribute 'app'")
+NOT_AWAITED = re.compile(r"NoneType can't be used in 'await'|status is 500")
 FROM = re.compile(r" \(\S+\.py\)")  # which Python adds to an ImportError
 ROOM_SENT, ROOM_RECEIVED = 5, 7  # lines
 # What curl sends as it is: it knows /../, globs and fragments.
@@ -98,9 +100,11 @@ def of_outcome(
 ) -> Explanation:
     """Explain a promise that was broken; the symbol is the place to look."""
     seen = Seen(**outcome.seen)
-    finding = causes.found(outcome)
+    program = of_app(outcome, folder)
+    finding = program or causes.found(outcome)
     named = PLACE.search(finding.cause)
     where = seen.stuck or seen.where or (named[0] if named else "")
+    where = "" if program else where
     symbol = next((s for s in finding.symbols if there(folder, s)), symbol)
     step, name = parsed(outcome.nodeid)
     case = f" ({outcome.case})" if outcome.case else ""
@@ -112,6 +116,32 @@ def of_outcome(
         tuple(evidence(seen, finding)),
         tuple(by_hand(seen, folder, outcome.place)),
     )
+
+
+def of_app(outcome: Outcome, folder: Path) -> causes.Finding | None:
+    """Return what is wrong with app.py, where pico.py only met it."""
+    said = f"{outcome.reason} {outcome.seen.get('error', '')}"
+    if NO_APP.search(said):
+        cause = "app.py must call its application `app`: so it is imported."
+        return causes.Finding(cause, symbols=("app",))
+    handler = plain_handler(folder) if NOT_AWAITED.search(said) else ""
+    if not handler:
+        return None
+    return causes.Finding(
+        f"`{handler}` is a plain function, and handlers are awaited: write"
+        " `async def`.",
+        symbols=(f"app.{handler}",),
+    )
+
+
+def plain_handler(folder: Path) -> str:
+    """Return the first handler of app.py that is no coroutine, or ""."""
+    for node in parsed_file(folder / "app.py"):
+        if isinstance(node, ast.FunctionDef) and any(
+            ".route(" in ast.unparse(mark) for mark in node.decorator_list
+        ):
+            return node.name
+    return ""
 
 
 def of_cut(
@@ -174,7 +204,10 @@ def symbol_at(folder: Path, place: str) -> str:
 def there(folder: Path, symbol: str) -> bool:
     """Return whether a folder defines this."""
     room, _, name = symbol.partition(".")
-    return defined(folder / f"{room}.py", name, whole=True) is not None
+    path = folder / f"{room}.py"
+    if not name:
+        return path.is_file()
+    return defined(path, name, whole=True) is not None
 
 
 def defined(path: Path, name: str, whole: bool = False) -> int | None:
@@ -182,10 +215,7 @@ def defined(path: Path, name: str, whole: bool = False) -> int | None:
 
     Unless it must be the whole, the line of the class is better than none.
     """
-    try:
-        body: list[ast.stmt] = ast.parse(path.read_bytes()).body
-    except (OSError, SyntaxError, ValueError):
-        return None
+    body = parsed_file(path)
     line = None
     for word in name.split("."):
         kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -196,6 +226,14 @@ def defined(path: Path, name: str, whole: bool = False) -> int | None:
         else:
             return assigned(body, word) or (None if whole else line)
     return line
+
+
+def parsed_file(path: Path) -> list[ast.stmt]:
+    """Return the statements of a file; none, if it cannot be read."""
+    try:
+        return ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return []
 
 
 def assigned(body: list[ast.stmt], name: str) -> int | None:
