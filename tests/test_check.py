@@ -455,6 +455,23 @@ def test_mistake_in_app_is_told_of_app(number, edits, cause, place, home):
     assert made.explanation.place == place
 
 
+# A file that is gone
+
+
+def test_file_that_is_gone_comes_back_as_it_is_said(home, say):
+    for words in (["begin"], ["goto", "03"]):
+        assert say(*words)[0] == PASS
+    (home / "pico.py").unlink()
+
+    _, out, _ = say("check")
+    verb = re.search(r"`(?:py|python3) start.py (\w+)`", out)[1]
+    say(verb)
+
+    assert verb == "reset"
+    assert (home / "pico.py").is_file()
+    assert work.progress().step == "03"
+
+
 # What is remembered
 
 

@@ -53,7 +53,7 @@ class Verdict:
 def judge(folder: Path, step: Step) -> Verdict:
     """Judge a folder by all promises up to a step; stop at the first."""
     try:
-        startable(folder)
+        startable(folder, step)
     except WorkshopError as error:
         task = begins(step)
         if isinstance(error, NoApp):
@@ -72,7 +72,7 @@ class NoApp(WorkshopError):
     """There is a framework, and no program that uses it."""
 
 
-def startable(folder: Path) -> None:
+def startable(folder: Path, step: Step) -> None:
     """Raise a sentence unless the folder's program starts and listens."""
     if not folder.is_dir() or not any(folder.glob("*.py")):
         raise WorkshopError(
@@ -82,13 +82,12 @@ def startable(folder: Path) -> None:
         )
     if not (folder / "pico.py").is_file():
         raise WorkshopError(
-            f"{shown(folder)}/pico.py is not there: write it, or get it back"
-            f" with `{START} undo`."
+            f"{shown(folder)}/pico.py is not there: {again(step)}."
         )
     program = serving.main_file(folder)
     for path in diffs.code(folder):
         syntax(folder / path)
-    empty(program)
+    empty(program, step)
     if program.name == "pico.py" and serving.has_pico(folder):
         raise NoApp(
             f"{shown(folder)}/app.py is not there: pico.py has a class Pico"
@@ -123,13 +122,17 @@ def writes_app(step: Step) -> course.Task | None:
     return next((t for t in tasks if t.symbol.startswith("app.")), None)
 
 
-def empty(program: Path) -> None:
+def empty(program: Path, step: Step) -> None:
     """Raise a sentence if there is nothing in a program."""
     if not program.read_bytes().strip():
-        raise WorkshopError(
-            f"{shown(program)} is empty: write it, or get it back with"
-            f" `{START} undo`."
-        )
+        raise WorkshopError(f"{shown(program)} is empty: {again(step)}.")
+
+
+def again(step: Step) -> str:
+    """Say how a file comes back; undo might lead to an earlier step."""
+    if course.before(step) is None:
+        return "write it"
+    return f"write it, or begin step {step.number} again: `{START} reset`"
 
 
 # Promises
