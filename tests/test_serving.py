@@ -300,6 +300,22 @@ def test_paths_are_shown_from_the_root_of_the_clone(tmp_path):
     assert shown(tmp_path) == str(tmp_path)
 
 
+def test_work_is_the_folder_of_the_learner_wherever_one_is(
+    tmp_path, monkeypatch
+):
+    mine, here = tmp_path / "mine" / "work", tmp_path / "here"
+    monkeypatch.setenv("WORKSHOP_WORK", str(mine))
+    here.mkdir()
+    monkeypatch.chdir(here)
+    shutil.copytree(find("01").folder, mine)
+
+    found = [target("work").folder, target("work/").folder]
+    shutil.copytree(find("01").folder, here / "work")
+
+    assert found == [mine, mine]
+    assert target("work").folder == here / "work"
+
+
 @pytest.mark.parametrize("step", all_steps(), ids=lambda s: s.number)
 def test_each_step_is_its_own_target(step):
     assert target(str(step.folder)) == target(step.number)

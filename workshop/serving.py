@@ -25,7 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import psutil
 
-from workshop import tracebacks
+from workshop import tracebacks, work
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
 from workshop.mistakes import explained, shown
 from workshop.steps import all_steps, find
@@ -58,7 +58,7 @@ def target(word: str) -> Target:
     """Return the target called `03`, `parsing`, `some/folder` or a URL."""
     if "://" in word:
         return Target(word, None, answering(word))
-    folder = Path(word).expanduser()
+    folder = meant(word)
     if word.isdecimal() or not folder.is_dir():
         try:
             step = find(word)
@@ -73,6 +73,14 @@ def target(word: str) -> Target:
     folder = folder.resolve()
     main_file(folder)
     return Target(folder.name, folder, None)
+
+
+def meant(word: str) -> Path:
+    """Return the folder that is called so; work is the learner's, anywhere."""
+    folder = Path(word).expanduser()
+    if folder == Path("work") and not folder.is_dir():
+        return work.folder()
+    return folder
 
 
 def number_of(chosen: Target) -> str | None:
