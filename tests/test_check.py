@@ -6,22 +6,34 @@ diff before you commit it. Numbers of counts, ports and times are set to N.
 """
 
 import contextlib
+import errno
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import psutil
 import pytest
 
-from workshop import checking, course, explain, verdict, watching, work
+from workshop import (
+    checking,
+    course,
+    diffs,
+    explain,
+    mistakes,
+    serving,
+    verdict,
+    watching,
+    work,
+)
 from workshop.bench.counts import Counts
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 from workshop.outcomes import Outcome, Seen
-from workshop.steps import ROOT, find
+from workshop.steps import ROOT, core_lines, find
 from workshop.verbs import PROSE, START
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
@@ -453,6 +465,88 @@ def test_mistake_in_app_is_told_of_app(number, edits, cause, place, home):
 
     assert cause in made.explanation.cause
     assert made.explanation.place == place
+
+
+# Files that cannot be read
+
+
+def spoil(path, kind):
+    """Put something there that is no source file."""
+    path.unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere.py")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes links and pipes")
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("folder", "work/messages.py is no file"),
+        ("pipe", "work/messages.py is no file"),
+        ("link", "work/messages.py cannot be read (No such file"),
+    ],
+)
+def test_check_names_the_file_that_is_none(kind, said, home, say):
+    begun(home, "02")
+    spoil(home / "messages.py", kind)
+
+    status, out, err = say("check")
+
+    assert (status, err) == (FAIL, "")
+    assert said in out
+    assert "Look at: work/messages.py\n" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a pipe")
+def test_solve_does_not_wait_for_a_pipe(home, say):
+    begun(home, "02")
+    spoil(home / "messages.py", "pipe")
+
+    status, out, err = say("solve")
+
+    assert (status, out) == (USAGE, "")
+    assert "work/messages.py is no file" in err
+
+
+def test_file_that_may_not_be_read_is_named(home, monkeypatch):
+    begun(home, "02")
+    refused = PermissionError(errno.EACCES, "Permission denied")
+    path = home / "pico.py"
+    for verb in ("read_text", "read_bytes"):
+        monkeypatch.setattr(Path, verb, lambda *_, **__: raises(refused))
+
+    for read in (diffs.content, mistakes.syntax):
+        with pytest.raises(
+            WorkshopError, match=r"work/pico\.py cannot be rea"
+        ):
+            read(path)
+    with pytest.raises(WorkshopError, match=r"work/pico\.py cannot be read"):
+        serving.has_pico(home)
+
+
+def raises(error):
+    raise error
+
+
+def test_file_in_another_encoding_has_lines(tmp_path):
+    (tmp_path / "pico.py").write_bytes(b"# coding: latin-1\nx = '\xe9'\n")
+
+    assert core_lines(tmp_path) == 1
+
+
+@pytest.mark.parametrize("read", [diffs.only_words, diffs.definitions])
+def test_source_with_a_null_is_a_file_half_done(read, monkeypatch):
+    def parse(source):  # as Python 3.11 does
+        raise ValueError("source code string cannot contain null bytes")
+
+    names = {**vars(diffs.ast), "parse": parse}
+    monkeypatch.setattr(diffs, "ast", types.SimpleNamespace(**names))
+
+    assert not read.__wrapped__("x = 1\0")
 
 
 # A file that is gone

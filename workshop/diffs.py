@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from workshop.mistakes import reading
 from workshop.steps import all_steps
 
 Kind = Literal[" ", "-", "+"]
@@ -211,7 +212,8 @@ def content(path: Path) -> list[str] | None:
     """Return the lines of a file, or None where there is none."""
     if not path.is_file():
         return None
-    text = path.read_text("utf-8", errors="replace")
+    with reading(path):
+        text = path.read_text("utf-8", errors="replace")
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -324,7 +326,7 @@ def only_words(source: str) -> frozenset[int]:
     found = {at for at, line in enumerate(lines) if line.strip()[:1] in " #"}
     try:
         tree = ast.parse(source)
-    except SyntaxError:  # A learner's file, half done.
+    except (SyntaxError, ValueError):  # A learner's file, half done.
         return frozenset()
     for node in ast.walk(tree):  # A string may have blank lines, and a #.
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -386,7 +388,7 @@ def definitions(source: str) -> list[tuple[int, int, str]]:
 
     try:
         return list(walk(ast.parse(source), ""))
-    except SyntaxError:  # A learner's file, half done.
+    except (SyntaxError, ValueError):  # A learner's file, half done.
         return []
 
 

@@ -5,10 +5,12 @@ Does not know: who ran the program, or where.
 """
 
 import ast
+import contextlib
 import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
@@ -135,9 +137,34 @@ def lacking(package: str, who: str) -> WorkshopError:
     )
 
 
+def regular(path: Path) -> None:
+    """Raise a sentence if something has a file's name, and is none."""
+    if path.exists() and not path.is_file():
+        raise WorkshopError(
+            f"{shown(path)} is no file, but a folder or the like: rename or"
+            " remove it, then give the command again."
+        )
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say in one sentence why a file cannot be read."""
+    regular(path)  # What is a pipe would keep us waiting.
+    try:
+        yield
+    except OSError as error:
+        raise WorkshopError(
+            f"{shown(path)} cannot be read ({error.strerror}): correct that,"
+            " then give the command again.",
+            ENVIRONMENT,
+        ) from None
+
+
 def syntax(path: Path) -> None:
     """Raise a sentence if Python cannot read a file."""
+    with reading(path):
+        source = path.read_bytes()
     try:
-        compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        compile(source, str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise of_exception(error, path) from None

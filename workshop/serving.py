@@ -27,7 +27,7 @@ import psutil
 
 from workshop import tracebacks, work
 from workshop.errors import ENVIRONMENT, FAIL, WorkshopError
-from workshop.mistakes import explained, shown
+from workshop.mistakes import explained, reading, shown
 from workshop.steps import all_steps, find
 
 PATIENCE = 10.0  # seconds until a program must say that it listens
@@ -94,7 +94,10 @@ def number_of(chosen: Target) -> str | None:
 def has_pico(folder: Path) -> bool:
     """Tell whether a folder's pico.py defines what programs import."""
     path = folder / "pico.py"
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    if not path.is_file():
+        return False
+    with reading(path):
+        text = path.read_text("utf-8", "replace")
     return re.search(r"^class Pico\b", text, re.MULTILINE) is not None
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from workshop import course, diffs
 from workshop.errors import ENVIRONMENT, WorkshopError
+from workshop.mistakes import regular
 from workshop.steps import ROOT, Step, all_steps, find
 from workshop.verbs import START
 
@@ -194,6 +195,7 @@ def usable() -> None:
 def lines(path: str) -> list[str] | None:
     """Return the lines of a file of the learner's, or None."""
     target = folder() / path
+    regular(target)
     try:
         with told():
             if target.exists():
