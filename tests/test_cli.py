@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from workshop import checking, screen
+from workshop import checking, cli, screen
 from workshop.errors import (
     ENVIRONMENT,
     FAIL,
@@ -401,8 +401,28 @@ USAGES = {
         ["doctor", "--json", "no/such/folder.json"],
         "no folder no",
     ),
+    "no folder for memory to write to": (
+        ["memory", "--json", "no/such/folder.json"],
+        "no folder no",
+    ),
+    "folder to write to": (["ladder", "--json", "docs"], "docs is a folder"),
+    "talk without an end": (
+        ["present", "--minutes", "inf"],
+        "A talk of inf minutes cannot be planned: give at most 600.",
+    ),
+    "talk of no number": (["present", "--minutes", "nan"], "of nan minutes"),
+    "talk of ages": (["present", "--notes", "--minutes", "1e308"], "1e+308"),
     "URL that is none": (["dev", "check", "--target", "ftp://x"], "http://"),
 }
+
+
+def test_file_that_may_not_be_written_is_told_before_we_measure(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+
+    with pytest.raises(WorkshopError, match=r"a\.json may not be written"):
+        cli.can_be_written(None, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("kind", USAGES)

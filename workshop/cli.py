@@ -21,6 +21,7 @@ import typer
 
 from workshop import screen, verbs, views
 from workshop.errors import (
+    ENVIRONMENT,
     FAIL,
     INTERRUPTED,
     PASS,
@@ -475,12 +476,23 @@ def bench(name: str, options: "Options") -> int:
 
 
 def can_be_written(*paths: Path | None) -> None:
-    """Raise a sentence, before we measure, if a file has no folder."""
+    """Raise a sentence, before we measure, if a file cannot be written."""
     for path in paths:
-        if path and not path.parent.is_dir():
+        if path is None:
+            continue
+        if not path.parent.is_dir():
             raise WorkshopError(
                 f"There is no folder {path.parent} to write {path.name} to:"
                 " make it first, or choose another."
+            )
+        if path.is_dir():
+            raise WorkshopError(
+                f"{path} is a folder: name a file in it to write to."
+            )
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise WorkshopError(
+                f"{path} may not be written: choose a file that may.",
+                ENVIRONMENT,
             )
 
 
@@ -496,6 +508,7 @@ def memory(
     from workshop.bench import memory
 
     chosen = [find(word) for word in steps or ()]
+    can_be_written(json)
     return memory.run(chosen or all_steps(), json)
 
 

@@ -44,10 +44,16 @@ def present(
     line that is read is one key.
     """
     from workshop import prompter, speaker
+    from workshop.schedule import LONGEST
 
     if sum((back, notes, number is not None)) > 1:
         raise WorkshopError(
             "NN, --back and --notes are three things to do: give one of them."
+        )
+    if not minutes <= LONGEST:  # Nor is what is no number.
+        raise WorkshopError(
+            f"A talk of {minutes:g} minutes cannot be planned: give at most"
+            f" {LONGEST}."
         )
     if back:
         return prompter.undo_last()
