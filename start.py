@@ -63,6 +63,7 @@ class Trouble(Exception):
 
 def main(words, version=sys.version_info[:2]):
     """Set up what these words need, hand over, return the exit status."""
+    sys.stdout = sys.stdout or io.StringIO()  # Somebody may have closed it.
     try:
         check_python(version)
         groups, command = job(words)
@@ -400,9 +401,12 @@ def say(text, end="\n"):
         print(text, end=end, flush=True)
     except OSError as error:
         windows = os.name == "nt" and error.errno == errno.EINVAL
-        if error.errno != errno.EPIPE and not windows:
-            raise
         sys.stdout = io.StringIO()  # what is said from here on
+        if error.errno != errno.EPIPE and not windows:
+            raise Trouble(
+                f"the output cannot be written ({error.strerror}): choose "
+                "another one, and run the same command again."
+            ) from None
 
 
 def explain_install(output, groups):

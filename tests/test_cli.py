@@ -1,6 +1,7 @@
 """What the command line says and returns, for good words and for bad ones."""
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -84,6 +86,40 @@ def folder(tmp_path):
     made = tmp_path / "mine"
     shutil.copytree(find("02").folder, made)
     return made
+
+
+# Output that nobody can write
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks a shell of POSIX")
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("words", ["list", "diff 02 03", "check --help"])
+def test_output_that_cannot_be_written_is_told_in_a_sentence(words, where):
+    if "full" in where and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    command = f'"{sys.executable}" -m workshop {words} {where}'
+
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=ROOT,
+        check=False,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+    assert done.returncode == ENVIRONMENT
+    said = sentence(done.stderr)
+    assert re.match(r"The output cannot be written \(.+\): choose", said)
+
+
+def test_error_of_a_file_is_not_one_of_the_output(say, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "a.json")
+
+    monkeypatch.setattr(cli.views, "steps", fail)
+
+    with pytest.raises(OSError, match=r"a\.json"):
+        say("list")
 
 
 # Help

@@ -347,6 +347,30 @@ def test_installation_goes_on_though_nobody_listens(ready):
 
 
 @POSIX
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_output_that_cannot_be_written_is_told(ready, where):
+    full = "full" in where
+    if full and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    (ready.folder / ".venv" / "unfinished").write_text("")  # It has to speak.
+    command = f'"{sys.executable}" start.py list {where}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=ready.folder,
+        env=ready.environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    said = "start.py: the output cannot be written (" if full else ""
+    assert done.stderr.startswith(said)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (3 if full else 0)
+
+
+@POSIX
 def test_uv_installs_where_it_is_on_the_path(fresh, tmp_path):
     """A stand-in for uv writes down what it was told to do."""
     tools, order = tmp_path / "tools", tmp_path / "order.json"

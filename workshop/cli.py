@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from workshop.bench.study import Options
 
 SERVE_GRACE = 12.0  # seconds: more than a step gives its own requests
+# Why nothing more can be said. An error that names a file is of another kind.
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
 # typer brings its own copy of click, or asks for click, as its version goes.
 UsageError: Any = typer.BadParameter.__base__
 
@@ -95,8 +97,28 @@ def help_unless_verb(context: typer.Context) -> int:
 def main(words: list[str] | None = None) -> int:
     """Run a verb; return its exit status, after one sentence if it fails."""
     plain, words = screen.parted(sys.argv[1:] if words is None else words)
+    if sys.stdout is None:  # It was closed by who called us: `list >&-`.
+        screen.complain(unwritten("it is closed"))
+        return ENVIRONMENT
     with screen.prepared(plain):
-        return run(words)
+        try:
+            return run(words)
+        except OSError as error:
+            if error.errno not in FULL or error.filename:
+                raise
+            screen.complain(unwritten(os.strerror(error.errno)))
+            mute()
+            return ENVIRONMENT
+
+
+def unwritten(reason: str) -> str:
+    """Return the sentence for an output that takes nothing."""
+    return f"The output cannot be written ({reason}): choose another one."
+
+
+def mute() -> None:
+    """Let nobody get what is still to be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(words: list[str]) -> int:
@@ -113,7 +135,7 @@ def run(words: list[str]) -> int:
             screen.complain(usage(error))
             return USAGE
     # Who reads our output has seen enough: `workshop diff 02 03 | head`.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    mute()
     return PASS
 
 
