@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import types
 from pathlib import Path
 
@@ -547,6 +548,27 @@ def test_source_with_a_null_is_a_file_half_done(read, monkeypatch):
     monkeypatch.setattr(diffs, "ast", types.SimpleNamespace(**names))
 
     assert not read.__wrapped__("x = 1\0")
+
+
+# What is left behind
+
+
+@pytest.mark.parametrize("name", ["fail", "exit_of_a_promise"])
+def test_check_that_fails_leaves_nothing_behind(
+    name, home, tmp_path, monkeypatch, say
+):
+    number, file, old, new = SCENES[name]
+    begun(home, number)
+    change(home / file, old, new)
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, str(place))
+
+    assert say("check")[0] == FAIL
+
+    assert list(place.iterdir()) == []
 
 
 # A file that is gone

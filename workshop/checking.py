@@ -128,8 +128,9 @@ def reported(
     WorkshopError if one does not end, or if Python itself ends.
     """
     run = uuid4().hex
-    with tempfile.TemporaryFile() as errors:
-        process = begun(words, run, errors)
+    made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with made as folder, tempfile.TemporaryFile() as errors:
+        process = begun(words, run, errors, folder)
         try:
             last = yield from followed(process, errors, patience)
             if process.wait() not in (0, 1):  # Neither passed nor failed.
@@ -143,13 +144,17 @@ def reported(
 
 
 def begun(
-    words: list[str], run: str, errors: IO[bytes]
+    words: list[str], run: str, errors: IO[bytes], folder: str
 ) -> "subprocess.Popen[str]":
-    """Begin a run of pytest that speaks lines of JSON."""
+    """Begin a run of pytest that speaks lines of JSON.
+
+    It may be ended at once: what it leaves behind goes with the folder.
+    """
     env = dict(os.environ)
     env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # It takes half a second.
     env[RUN] = run
+    env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "--json-lines", *words],
         cwd=ROOT,
