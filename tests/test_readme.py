@@ -91,3 +91,20 @@ def test_commands_that_are_named_exist():
 
         assert named <= options(found), words
     assert len(rows) >= 6
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("steps/*/README.md"),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "steps" / "steps.toml",
+    ],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_program_is_run_by_a_python_that_there_is(path):
+    """Many systems know python3 alone."""
+    text = path.read_text("utf-8")
+
+    assert re.findall(r"(?<!/)\bpython (?:app|pico)\.py", text) == []
