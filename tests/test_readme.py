@@ -108,3 +108,10 @@ def test_program_is_run_by_a_python_that_there_is(path):
     text = path.read_text("utf-8")
 
     assert re.findall(r"(?<!/)\bpython (?:app|pico)\.py", text) == []
+
+
+def test_lessons_are_shown_by_a_command():
+    """The files of docs/ are templates: their code stands in the steps."""
+    (row,) = [x for x in README.splitlines() if "| the lessons, in words" in x]
+
+    assert "`python3 start.py docs` shows them" in row
