@@ -34,6 +34,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "workshop.json"  # What was installed, and by which Python.
 UNFINISHED = VENV / "unfinished"  # There while something is being installed.
 WHEELHOUSE = ROOT / "wheelhouse"
+INSTALLED = "WORKSHOP_INSTALLED"  # Tells a verb that pip ran just before it.
 
 # Each group of pins, and about how many megabytes it adds to those before.
 GROUPS = {"runtime": 8, "test": 86, "notebooks": 87, "docs": 16}
@@ -67,8 +68,8 @@ def main(words, version=sys.version_info[:2]):
     try:
         check_python(version)
         groups, command = job(words)
-        set_up(groups)
-        return hand_over(command)
+        more = {INSTALLED: "1"} if set_up(groups) else {}
+        return hand_over(command, more)
     except Trouble as trouble:
         print(f"start.py: {trouble}", file=sys.stderr)
         return ENVIRONMENT
@@ -136,12 +137,12 @@ def job(words):
 
 
 def set_up(groups):
-    """Make .venv hold these groups; return at once if it does."""
+    """Make .venv hold these groups; return whether there was a need."""
     pins = {group: read_pins(group) for group in groups}
     wanted = {group: digest(pins[group]) for group in groups}
     stamp = read_stamp()
     if complete(stamp, wanted):
-        return
+        return False
     began = time.monotonic()
     if make_venv(flaw(stamp)):
         stamp = {}
@@ -158,6 +159,7 @@ def set_up(groups):
     UNFINISHED.unlink()
     compile_clone()
     say(f"Ready after {time.monotonic() - began:.0f} s.")
+    return True
 
 
 def read_pins(group):
@@ -484,7 +486,7 @@ def environment(**more):
     return kept
 
 
-def hand_over(command, replace=os.name == "posix"):
+def hand_over(command, more=(), replace=os.name == "posix"):
     """Become .venv's Python with the clone as its root.
 
     You stay in your folder, so that paths you typed are found. Where a
@@ -492,6 +494,7 @@ def hand_over(command, replace=os.name == "posix"):
     """
     command = [str(venv_python()), "-P", *command]
     env = environment(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+    env.update(more)
     sys.stdout.flush()
     try:
         if replace:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from workshop import checking, cli, screen
+from workshop.bench.study import Study
 from workshop.errors import (
     ENVIRONMENT,
     FAIL,
@@ -86,6 +87,30 @@ def folder(tmp_path):
     made = tmp_path / "mine"
     shutil.copytree(find("02").folder, made)
     return made
+
+
+# The load of this machine
+
+
+@pytest.mark.parametrize(
+    ("installed", "said"),
+    [
+        (None, "busy with other work (load 2.5) when we began"),
+        ("1", "still busy from the installation (load 2.5) when we began"),
+    ],
+)
+def test_load_of_our_own_installation_is_not_other_work(
+    installed, said, monkeypatch
+):
+    monkeypatch.delenv("WORKSHOP_INSTALLED", raising=False)
+    if installed:
+        monkeypatch.setenv("WORKSHOP_INSTALLED", installed)
+    sentences = []
+    told = SimpleNamespace(say=lambda text, _: sentences.append(text))
+
+    Study.caption(told, {"machine": {"load_average": 2.5}})
+
+    assert said in sentences[0]
 
 
 # Output that nobody can write

@@ -33,7 +33,8 @@ print(json.dumps({
     "venv": sys.prefix,
     "path": sys.path[0],
     "environment": {
-        name: os.environ.get(name) for name in ("PYTHONHOME", "VIRTUAL_ENV")
+        name: os.environ.get(name)
+        for name in ("PYTHONHOME", "VIRTUAL_ENV", "WORKSHOP_INSTALLED")
     },
     "packages": sorted(
         name for name in ("speck", "mote")
@@ -277,6 +278,7 @@ def test_python_variables_do_not_lead_astray(ready, tmp_path):
     assert run.told["environment"] == {
         "PYTHONHOME": None,
         "VIRTUAL_ENV": str(ready.venv),
+        "WORKSHOP_INSTALLED": "1",
     }
 
 
@@ -304,6 +306,13 @@ def test_release_needs_what_builds_the_site(start):
     ]
     assert start.job(["dev", "check"])[0] == ["runtime"]
     assert start.job(["dev", "release", "-h"])[0] == ["runtime"]
+
+
+def test_verb_is_told_of_the_installation_before_it_alone(first, ready):
+    again = ready.start("list")
+
+    assert first[1].told["environment"]["WORKSHOP_INSTALLED"] == "1"
+    assert again.told["environment"]["WORKSHOP_INSTALLED"] is None
 
 
 def test_help_needs_no_more_than_the_runtime(ready):

@@ -39,6 +39,7 @@ from workshop.bench.servers import pinned
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 
 QUIET = 0.5  # more load than this, before we began, is worth a word
+INSTALLED = "WORKSHOP_INSTALLED"  # start.py says so on the run that did it
 SOON = 2.0  # seconds between two lines of progress, where there is no terminal
 
 
@@ -221,13 +222,17 @@ class Study:
     def caption(self, result: dict[str, Any]) -> None:
         """Say how far the figures can be trusted."""
         others = result["machine"]["load_average"]
-        if others and others > QUIET:
-            self.say(
-                f"This machine was busy with other work (load {others}) when"
-                " we began: that makes dear rungs look dearer. Take figures"
-                " that you keep on a quiet one.",
-                "yellow",
-            )
+        if not others or others <= QUIET:
+            return
+        busy, where = "busy with other work", "on a quiet one"
+        if INSTALLED in os.environ:
+            busy, where = "still busy from the installation", "on another run"
+        self.say(
+            f"This machine was {busy} (load {others}) when we began: that"
+            " makes dear rungs look dearer. Take figures that you keep"
+            f" {where}.",
+            "yellow",
+        )
 
     def measured(self) -> bool:
         """Return whether there is anything to draw."""
