@@ -26,6 +26,7 @@ from workshop import (
     diffs,
     explain,
     mistakes,
+    plugin,
     serving,
     verdict,
     watching,
@@ -548,6 +549,17 @@ def test_source_with_a_null_is_a_file_half_done(read, monkeypatch):
     monkeypatch.setattr(diffs, "ast", types.SimpleNamespace(**names))
 
     assert not read.__wrapped__("x = 1\0")
+
+
+def test_sets_are_written_in_one_order():
+    words = [f"/{number}" for number in range(10)]
+
+    assert plugin.in_order(set(words)) == f"{{{str(words)[1:-1]}}}"
+    assert plugin.in_order({"b", "a"}) == "{'a', 'b'}"
+    assert plugin.in_order((None, {"b", "a"}, {2: 1})) == (
+        "(None, {'a', 'b'}, {2: 1})"
+    )
+    assert plugin.in_order((set(), 1.5)) == "(set(), 1.5)"
 
 
 # What is left behind

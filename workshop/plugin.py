@@ -643,8 +643,21 @@ def pytest_assertrepr_compare(
     item = config.stash.get(CURRENT, None)
     if config.getoption("--learner") and item:
         seen = notes(item)
-        seen.left, seen.operator = repr(left)[:LONG], op
-        seen.right = repr(right)[:LONG]
+        seen.left, seen.operator = in_order(left)[:LONG], op
+        seen.right = in_order(right)[:LONG]
+
+
+def in_order(value: object) -> str:
+    """Return how Python writes a value, but a set in one order each time.
+
+    >>> in_order(({"b", "a"}, frozenset(), {}))
+    "({'a', 'b'}, frozenset(), {})"
+    """
+    if type(value) is set and value:
+        return "{" + ", ".join(sorted(map(in_order, value))) + "}"
+    if type(value) is tuple and len(value) > 1:
+        return "(" + ", ".join(map(in_order, value)) + ")"
+    return repr(value)
 
 
 @pytest.hookimpl(wrapper=True)
