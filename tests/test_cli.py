@@ -462,6 +462,18 @@ USAGES = {
         ["doctor", "--json", "no/such/folder.json"],
         "no folder no",
     ),
+    "no whole number": (["serve", "01", "--port", "a"], "'a' is no whole num"),
+    "no number of a task": (["hint", "abc"], "'abc' is no whole number: `"),
+    "no number": (["present", "--minutes", "x"], "'x' is no number: `"),
+    "verb that is nearly one": (["chek"], "Did you mean 'check'? `"),
+    "folder that is no step": (
+        ["dev", "check", "docs"],
+        "dev check --target docs` judges a folder or a URL",
+    ),
+    "words for all experiments": (
+        ["bench", "all", "foo"],
+        f"take no 'foo': name one of them, as `{START} bench` lists them",
+    ),
     "no folder for memory to write to": (
         ["memory", "--json", "no/such/folder.json"],
         "no folder no",

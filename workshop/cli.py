@@ -9,6 +9,7 @@ import errno
 import importlib
 import os
 import pkgutil
+import re
 import signal
 import subprocess
 import sys
@@ -34,10 +35,14 @@ from workshop.verbs import START, WITH_HELP, app, dev, need, verb
 
 if TYPE_CHECKING:
     from workshop.bench.study import Options
+    from workshop.serving import Target
 
 SERVE_GRACE = 12.0  # seconds: more than a step gives its own requests
 # Why nothing more can be said. An error that names a file is of another kind.
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
+# How click says that a word is no number, and what is said in its place.
+KINDS = {"int": "whole number", "integer": "whole number", "float": "number"}
+NO_NUMBER = re.compile(r" is not a valid (int|integer|float)(?: range)?$")
 # typer brings its own copy of click, or asks for click, as its version goes.
 UsageError: Any = typer.BadParameter.__base__
 
@@ -153,9 +158,11 @@ def of_pipes() -> Iterator[None]:
 def usage(error: Any) -> str:
     """Return one sentence for words that cannot be understood."""
     said = error.format_message().rstrip(".")
+    said = NO_NUMBER.sub(lambda found: f" is no {KINDS[found[1]]}", said)
     path = error.ctx.command_path if error.ctx else "workshop"
     words = path.replace("workshop", START, 1)
-    return f"{said}: `{words} --help` shows what can be said."
+    stop = "" if said.endswith("?") else ":"
+    return f"{said}{stop} `{words} --help` shows what can be said."
 
 
 @contextlib.contextmanager
@@ -258,7 +265,7 @@ def check(
                 "All examples are run: give --examples alone.", USAGE
             )
         return report(typer.main.get_command(app))
-    through, chosen = checking.asked(step, target)
+    through, chosen = asked(step, target)
     judged = chosen.name if chosen else "the steps"
     say(f"Promises of steps 01 to {through}, on {judged}", "bold")
     if chosen:
@@ -272,6 +279,24 @@ def check(
     if step is None and target is None:
         status = max(status, linter.report(linter.findings(all_steps(), app)))
     return status
+
+
+def asked(step: str | None, target: str | None) -> tuple[str, "Target | None"]:
+    """Return up to which step, and what, is judged."""
+    from workshop import checking, serving
+
+    if (
+        step
+        and target is None
+        and ("://" in step or serving.meant(step).is_dir())
+    ):
+        with contextlib.suppress(WorkshopError):
+            return find(step).number, None
+        raise WorkshopError(
+            f"{step!r} is no step: `{START} dev check --target {step}` judges"
+            " a folder or a URL."
+        )
+    return checking.asked(step, target)
 
 
 @verb(
@@ -471,6 +496,11 @@ def bench_all(options: "Options") -> int:
     """Run one experiment after the other; return the worst status."""
     from workshop.bench import experiment
 
+    if options.words:
+        raise WorkshopError(
+            f"All experiments take no {options.words[0]!r}: name one of them,"
+            f" as `{START} bench` lists them, and what it is about."
+        )
     if options.json or options.svg:
         raise WorkshopError(
             "All experiments do not fit one file: name one of them with"
