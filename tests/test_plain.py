@@ -130,8 +130,8 @@ def test_plain_output_of_dear_verbs_has_nothing_drawn(paper, monkeypatch):
     _, ladder = study("ladder")
     took = ladder["arms"][2]["cpu_us"]["median"]
     assert not DRAWN.search(written.read())
-    assert f"rung 03 parsing: CPU us/request {took:.1f}" in written.read()
-    assert "step 03: idle 1,234\nstep 03: 1 GB unread: -\n" in written.read()
+    assert f"rung 03 parsing: CPU us/request: {took:.1f}" in written.read()
+    assert "step 03: idle: 1,234\nstep 03: 1 GB unread: -\n" in written.read()
     assert "WARN  battery     5 us\n" in written.read()
 
 
@@ -157,8 +157,8 @@ def test_plain_stands_before_a_verb_or_after_it(paper, words):
     assert status == PASS
     assert len(lines) == 3 * len(all_steps())
     assert "step 03: what it is about: Parsing. httptools" in lines[6]
-    assert re.fullmatch(r"step 03: core lines \d+", lines[7])
-    assert re.fullmatch(r"step 03: tests \d+", lines[8])
+    assert re.fullmatch(r"step 03: core lines: \d+", lines[7])
+    assert re.fullmatch(r"step 03: tests: \d+", lines[8])
 
 
 def test_plain_is_asked_for_by_the_environment_as_well(paper):
@@ -166,7 +166,7 @@ def test_plain_is_asked_for_by_the_environment_as_well(paper):
 
     cli.main(["list"])
 
-    assert "\nstep 05: tests " in written.read()
+    assert "\nstep 05: tests: " in written.read()
 
 
 def test_plain_ends_with_its_verb(paper):
@@ -308,5 +308,5 @@ def test_table_that_fits_nowhere_is_told_as_facts(paper):
         screen.console().print(made)
 
     words = " ".join(written.read().split())
-    assert "word abcdefghij: first count 1,234,567" in words
-    assert "word abcdefghij: second 1,234,567 (1-2)" in words
+    assert "word abcdefghij: first count: 1,234,567" in words
+    assert "word abcdefghij: second: 1,234,567 (1-2)" in words

@@ -7,7 +7,7 @@ Does not know: what is shown.
 With `--plain`, or WORKSHOP_PLAIN=1, nothing is drawn: no colour, no box, no
 cursor that moves; ASCII alone, one fact a line. A table becomes lines:
 
-    step 03: core lines 736
+    step 03: core lines: 736
 """
 
 import codecs
@@ -289,7 +289,7 @@ def facts(made: Table) -> list[str]:
     >>> made = table("step", ">core\\nlines", ">CPU", "")
     >>> made.add_row("03", "736", "9.1\\n9.0-9.3", "++++")
     >>> facts(made)
-    ['step 03: core lines 736', 'step 03: CPU 9.1 (9.0-9.3)']
+    ['step 03: core lines: 736', 'step 03: CPU: 9.1 (9.0-9.3)']
     """
     first, *others = made.columns
     found = [text_of(made.title)] if made.title else []
@@ -311,10 +311,9 @@ def fact(label: str, head: str, cell: str) -> str:
     """Return one fact of a row.
 
     >>> fact("step 03", "tests", "32"), fact("step 03", "about", "Parsing")
-    ('step 03: tests 32', 'step 03: about: Parsing')
+    ('step 03: tests: 32', 'step 03: about: Parsing')
     """
-    between = " " if cell[:1].isdigit() else ": "
-    return f"{label}: {head}{between}{told(cell)}"
+    return f"{label}: {head}: {told(cell)}"
 
 
 def one_line(head: str) -> str:
