@@ -385,6 +385,21 @@ def test_serve_of_an_address_that_is_not_ours(say):
     assert "no address of this machine" in sentence(err)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_serve_says_if_a_program_has_a_port_of_its_own(folder, asked):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    where = "os.environ['PORT']" if asked else "1"
+    (folder / "app.py").write_text(
+        f"import os\nprint('Listening on http://127.0.0.1:%s' % {where})\n"
+    )
+
+    done = workshop("serve", str(folder), "--port", str(port))
+
+    said = f"It listens on a port of its own: PORT says {port}.\n"
+    assert (said in done.stdout) != asked
+
+
 def test_serve_of_a_program_that_ends_by_itself(folder):
     app = folder / "app.py"
     listen = 'print("Listening on http://127.0.0.1:9", flush=True)'

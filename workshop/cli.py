@@ -216,6 +216,8 @@ def serve(
         chosen.folder, env=env, grace=SERVE_GRACE, echo=True
     ) as running:
         say(f"Try: curl -i {running.url}/hello/you  (Ctrl-C ends it.)")
+        if port not in (0, running.port):
+            say(f"It listens on a port of its own: PORT says {port}.")
         status = serving.wait(running.process)
     raise WorkshopError(
         f"{chosen.name} ended by itself, with status {status}.", FAIL
