@@ -429,6 +429,30 @@ def test_promise_with_an_app_of_its_own_says_so(file, old, new, said, home):
     assert made.by_hand[-1].startswith(own) == (file == "pico.py")
 
 
+# Files with the name of a library
+
+
+@pytest.mark.parametrize("number", ["01", "02"])
+def test_file_that_hides_a_library_is_named(number, home):
+    begun(home, number)
+    (home / "asyncio.py").write_text("x = 1\n")
+
+    made = verdict.judge(home, find(number)).explanation
+
+    assert "work/asyncio.py is imported in place of Python's" in made.cause
+    assert (made.place, made.task) == ("work/asyncio.py", None)
+    assert made.lines()[-1] == "Look at: work/asyncio.py"
+
+
+def test_room_that_lacks_a_name_hides_no_library(home):
+    begun(home, "02")
+    (home / "routing.py").write_text("x = 1\n")
+
+    made = verdict.judge(home, find("02")).explanation
+
+    assert "cannot import name 'Router' from 'routing'" in made.cause
+
+
 # Mistakes in app.py
 
 

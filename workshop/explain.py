@@ -23,6 +23,7 @@ from workshop.verbs import START
 LINES, COLUMNS = 23, 80  # of a screen of 24: one line stands above
 PORT = 8001
 PLACE = re.compile(r"(\S+\.py), line \d+")
+KNOWN = re.compile(r"\.py(, line \d+.*)?$")  # a file of the learner's
 FILE = re.compile(r"\S+\.py")
 NO_APP = re.compile(r"module '(?:program|app)' has no attribute 'app'")
 NOT_AWAITED = re.compile(r"NoneType can't be used in 'await'|status is 500")
@@ -64,7 +65,7 @@ class Explanation:
         """Return what helps: a task's hint; without one, what is unlike."""
         if self.task:
             return [f"For a hint: {START} hint {self.task.number}"]
-        if ", line " in self.place:
+        if KNOWN.search(self.place):
             return []
         return [f"Yours beside the solution: {START} diff --mine"]
 

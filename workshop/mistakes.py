@@ -19,6 +19,8 @@ from workshop.steps import ROOT
 
 PLACE = re.compile(r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+)', re.M)
 MISSING = re.compile(r"^ModuleNotFoundError: No module named '(\w+)", re.M)
+# Of which module something is missing, as the last line of a traceback says.
+LIBRARY = re.compile(r"(?:from|module|named) '(\w+)")
 AWAITED = re.compile(
     r"(?:^(?P<path>.+):(?P<line>\d+): RuntimeWarning: )?"
     r"coroutine '(?P<name>[\w.<>]+)' was never awaited",
@@ -71,6 +73,9 @@ def explained(
     last = text.rstrip().splitlines()[-1]
     if "Traceback (most recent" not in text and "Error" not in last:
         return WorkshopError(f"{shown(program)}: {last}", ENVIRONMENT)
+    hidden = shadowed(last, folder)
+    if hidden:
+        return hides(hidden, last)
     places = [
         (Path(found["path"]), found["line"])
         for found in PLACE.finditer(text)
@@ -84,6 +89,29 @@ def explained(
     if MINE in text:
         advice = "Choose what you want of the conflict, and delete its marks."
     return WorkshopError(f"{where}: {last.rstrip('.')}. {advice}", FAIL)
+
+
+class Hidden(WorkshopError):
+    """A file has the name of a library."""
+
+
+def shadowed(last: str, folder: Path) -> Path | None:
+    """Return the folder's file that is imported in place of a library."""
+    for name in LIBRARY.findall(last):
+        path = folder / f"{name}.py"
+        known = name in sys.stdlib_module_names or name in PACKAGES
+        if known and path.is_file():
+            return path
+    return None
+
+
+def hides(path: Path, last: str) -> WorkshopError:
+    """Return a sentence for a file that has the name of a library."""
+    return Hidden(
+        f"{shown(path)} is imported in place of Python's own {path.stem}"
+        f" ({last.rstrip('.')}): give it another name.",
+        FAIL,
+    )
 
 
 def unawaited(text: str, folder: Path) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
 from workshop.exchange import Exchange
 from workshop.explain import Explanation
-from workshop.mistakes import shown, syntax
+from workshop.mistakes import Hidden, shown, syntax
 from workshop.outcomes import Outcome, Seen
 from workshop.serving import Target
 from workshop.steps import Step, all_steps
@@ -55,7 +55,7 @@ def judge(folder: Path, step: Step) -> Verdict:
     try:
         startable(folder, step)
     except WorkshopError as error:
-        task = begins(step)
+        task = None if isinstance(error, Hidden) else begins(step)
         if isinstance(error, NoApp):
             task = writes_app(step)
         return Verdict(0, explain.of_error(error, folder, task))
