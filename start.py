@@ -283,6 +283,11 @@ def make_venv(reason):
 
 def begin():
     """Mark .venv as unfinished; it is the first thing that we write."""
+    if VENV.exists() and not VENV.is_dir():
+        raise Trouble(
+            f"{VENV} is a file, and should be a folder that start.py makes: "
+            "rename or delete it, and run start.py again."
+        )
     try:
         VENV.mkdir(exist_ok=True)
         UNFINISHED.write_text("", "utf-8")

@@ -489,6 +489,7 @@ USAGES = {
         ["bench", "all", "foo"],
         f"take no 'foo': name one of them, as `{START} bench` lists them",
     ),
+    "step without a name": (["begin", ""], "There is no step ''"),
     "no folder for memory to write to": (
         ["memory", "--json", "no/such/folder.json"],
         "no folder no",

@@ -308,6 +308,12 @@ def test_release_needs_what_builds_the_site(start):
     assert start.job(["dev", "release", "-h"])[0] == ["runtime"]
 
 
+def test_file_in_the_place_of_the_venv_is_told(fresh):
+    fresh.venv.write_text("")
+
+    assert fresh.start("list").refused(".venv is a file", "rename or delete")
+
+
 def test_verb_is_told_of_the_installation_before_it_alone(first, ready):
     again = ready.start("list")
 
@@ -567,12 +573,13 @@ def test_old_pythons_can_read_it():
             assert run.refused("the workshop needs Python 3.11 to 3.14")
 
 
+@POSIX
 def test_folder_that_cannot_be_written_is_told(fresh):
-    """Root may write everywhere: then a file stands where .venv belongs."""
-    if os.name == "posix" and os.geteuid() != 0:
+    """Root may write everywhere: then .venv is a link that leads nowhere."""
+    if os.geteuid() != 0:
         fresh.folder.chmod(0o500)
     else:
-        fresh.venv.write_text("", "utf-8")
+        fresh.venv.symlink_to("nowhere")
     run = fresh.start("list")
     fresh.folder.chmod(0o700)
 

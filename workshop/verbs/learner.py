@@ -44,7 +44,8 @@ def begin(step: Annotated[str | None, Number] = None) -> int:
     from workshop import learning
     from workshop.steps import find
 
-    begun = learning.begin(find(step or learning.current()), "begin")
+    word = learning.current() if step is None else step
+    begun = learning.begin(find(word), "begin")
     say(f"Step {begun.step.number}, {begun.step.data['title']}", "bold")
     tell(begun.step.data["sentence"])
     tell(what_is_there(begun))
