@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import os
 import signal
 import sys
 
@@ -27,7 +28,7 @@ def test_server_does_without_uvloop_and_without_limits(step, monkeypatch):
     server = load(step.folder).modules["server"]
 
     assert server.new_event_loop is asyncio.new_event_loop
-    assert server.descriptors() == 2**31
+    assert server.workers.descriptors() == 2**31
 
 
 @pytest.mark.steps("05")
@@ -83,7 +84,9 @@ def test_worker_on_windows_inherits_no_socket(step, monkeypatch, capfd):
     words = [sys.executable, "-c", source]
     monkeypatch.setattr(sys, "orig_argv", words)
 
-    worker = step.modules["workers"].Supervisor(None, 1, False).start()
+    supervisor = step.modules["workers"].Supervisor(None, 1, False)
+    os.close(supervisor.start())
+    (worker,) = supervisor.workers
 
     assert worker.wait() == 0
     assert capfd.readouterr().out.strip() == "0"

@@ -21,11 +21,10 @@ class Flow(asyncio.Protocol):
     content_timeout = 30  # between two pieces; 60 in nginx
     write_timeout = 30  # without a byte that the client reads
     keep_alive_timeout = 5  # without a request, as Node and uvicorn
-    Parser = RequestParser
 
     def __init__(self, app):
         self.app = app
-        self.parser = self.Parser(app)
+        self.parser = RequestParser(app)
         self.request = None  # the one that is being answered
         self.silent = False  # whether not a byte of its answer is written
         self.paused = False  # whether we do not read

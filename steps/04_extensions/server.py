@@ -35,9 +35,7 @@ class Server:
         self.host = host or os.environ.get("HOST") or "127.0.0.1"
         self.port = workers.number_of(port)
         self.unix = unix and str(unix)
-        ssl = workers.certified(*ssl) if isinstance(ssl, tuple) else ssl
-        limit = {"ssl_handshake_timeout": self.handshake_timeout}
-        self.tls = {"ssl": ssl, **limit} if ssl else {}
+        self.tls = workers.secured(ssl, self.handshake_timeout)
         self.worker = workers.INHERITED in os.environ
         self.socket, self.listener, self.entering = None, None, {}
         self.max_connections = workers.descriptors()
@@ -144,14 +142,16 @@ class Server:
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.interval)
             if self.parent not in (0, os.getppid()):
                 self.parent = 0  # A second signal would not wait.
                 signal.raise_signal(signal.SIGTERM)  # nobody looks after us
             for connection in set(self.app.connections):
-                loop.call_soon(connection.expire, loop.time())
+                try:
+                    connection.expire(asyncio.get_running_loop().time())
+                except Exception:  # Others must not lose their clock, too.
+                    logger.exception("A connection has no clock")
             room = self.max_connections - self.number()
             if room > 0 and not self.listening and self.socket.fileno() >= 0:
                 await self.listen()

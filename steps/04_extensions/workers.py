@@ -44,7 +44,7 @@ class Supervisor:
             raise SystemExit("Windows cannot share a socket: one worker.")
         self.listening = listening
         self.number, self.reload = number, reload
-        self.outdated = False
+        self.workers, self.outdated = [], False
 
     def run(self):
         """Look after the workers until Ctrl-C or SIGTERM."""
@@ -53,7 +53,7 @@ class Supervisor:
             leave = signal.default_int_handler
             hang_up = leave if self.reload else self.hang_up
             signal.signal(signal.SIGHUP, hang_up)
-        self.workers, files = [], changes()
+        files = changes()
         try:
             pipes = [self.start() for _ in range(self.number)]
             if not all(map(self.serves, pipes)):
@@ -161,6 +161,13 @@ def number_of(port):
     if not str(port).isdecimal() or int(port) > 65535:
         raise SystemExit(f"A port is a number up to 65535, not {port!r}.")
     return int(port)
+
+
+def secured(ssl, patience):
+    """Return what the loop must know of TLS; `ssl` may be two files."""
+    if isinstance(ssl, tuple):
+        ssl = certified(*ssl)
+    return {"ssl": ssl, "ssl_handshake_timeout": patience} if ssl else {}
 
 
 def certified(certificate, key):

@@ -298,7 +298,7 @@ def test_several_servers_are_asked_in_turn_by_the_same_processes(
 
         assert [load.close().answers for load in loads] == [8, 8]
     assert min(run.answers for run in runs) >= 16
-    assert min(run.seconds for run in runs) >= 0.04
+    assert min(run.seconds for run in runs) > 0.03
 
 
 def test_what_is_summed_up_is_forgotten(tmp_path, tiny):

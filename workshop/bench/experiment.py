@@ -214,7 +214,7 @@ def refuse(name: str, *words: str) -> None:
     """Raise a sentence for the first word that an experiment cannot take."""
     for word in filter(None, words):
         raise WorkshopError(
-            f"{name} takes no {word!r}: `bench {name} --help` shows what can"
-            " be said.",
+            f"{name} takes no {word!r}: `python3 start.py bench {name} --help`"
+            " shows what can be said.",
             USAGE,
         )
