@@ -21,7 +21,7 @@ from workshop.bench.ratios import Interval, compare, noise_of
 
 LEVEL = 0.01
 # With fewer than 8 rounds no p-value is below the level: 2 / 2**8 = 0.0078.
-QUICK = Plan(rounds=8, seconds=0.3, warm_up=0.05)
+QUICK = Plan(rounds=8, seconds=0.2, warm_up=0.05)
 FULL = Plan(rounds=16, seconds=0.5)
 
 
