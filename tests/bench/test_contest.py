@@ -206,7 +206,7 @@ def test_order_changes_from_round_to_round():
     assert names[4:] == names[3::-1]
     shares = [share for _, share in told]
     assert shares == sorted(shares)
-    assert told[-1][0] == "round 2 of 2: post, turn 40 of 40"
+    assert told[-1][0] == "round 2 of 2: post, turn 10 of 10"
 
 
 def test_generator_gets_processes_until_the_server_is_busy():

@@ -291,38 +291,42 @@ def test_no_more_processes_are_added_than_there_are_cores(monkeypatch):
 # Turns
 
 
-def in_turn(load, seconds=0.1, names="abc"):
+TURN = 0.01
+
+
+def in_turn(load, turns, names="abc"):
     """Let servers take turns; return their figures, and who was wrong."""
     wrong = {}
+    plan = measure.Plan(1, turns * TURN, turn=TURN)
     blame = measure.Blame(wrong, {name: name for name in names})
     ready = {
         name: measure.Timed(serving(name), load, HELLO, 0) for name in names
     }
-    found = measure.take_turns(ready, seconds, blame, lambda *words: None)
+    found = measure.take_turns(ready, plan, blame, lambda *words: None)
     return found, wrong
 
 
 def test_turns_are_taken_forth_and_back():
     load = Load()
-    found, wrong = in_turn(load, seconds=4 * measure.TURN)
+    found, wrong = in_turn(load, turns=4)
 
     assert "".join(load.turns) == "abccbaabccba"
-    assert found["b"]["seconds"] == pytest.approx(4 * measure.TURN)
+    assert found["b"]["seconds"] == pytest.approx(4 * TURN)
     assert found["b"]["answers"] == 40
     assert wrong == {}
 
 
 def test_who_has_less_time_than_a_turn_has_one():
     load = Load()
-    found, _ = in_turn(load, seconds=measure.TURN / 5)
+    found, _ = in_turn(load, turns=0.2)
 
     assert "".join(load.turns) == "abc"
-    assert found["a"]["seconds"] == pytest.approx(measure.TURN / 5)
+    assert found["a"]["seconds"] == pytest.approx(TURN / 5)
 
 
 def test_who_is_wrong_has_no_other_turn_and_no_figures():
     load = Load(wrong=("b", 2))
-    found, wrong = in_turn(load, seconds=3 * measure.TURN)
+    found, wrong = in_turn(load, turns=3)
 
     assert "".join(load.turns) == "abccbaac"
     assert [*found] == ["a", "c"]
@@ -345,7 +349,7 @@ def run_with(monkeypatch, launch, load=None):
     monkeypatch.setattr(measure, "server", noted)
     arms = [SimpleNamespace(name=name, case=HELLO) for name in "ab"]
     race = Race(["a", "b"])
-    plan, told = measure.Plan(2, 0.1), []
+    plan, told = measure.Plan(2, 0.1, turn=0.05), []
     measure.run(
         race, arms, load or Load(), plan, None, lambda *say: told.append(say)
     )
@@ -388,10 +392,10 @@ def test_it_is_told_what_happens_and_how_far_it_is(monkeypatch):
     _, _, told = run_with(monkeypatch, lambda arm: None)
 
     assert told[0][0].startswith("round 1 of 2: launching ")
-    assert told[-1][0] == "round 2 of 2: turn 4 of 4"
+    assert told[-1][0] == "round 2 of 2: turn 2 of 2"
     shares = [share for _, share in told]
     assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(7 / 8)
+    assert shares[-1] == pytest.approx(3 / 4)
 
 
 @pytest.mark.parametrize(

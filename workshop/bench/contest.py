@@ -195,7 +195,7 @@ def do(
         (case,) = (case for case in cases if case.name == work)
         with blame(name):
             timed[name] = Timed(server, load, case, plan.warm_up)
-    return take_turns(timed, plan.seconds, blame, tell)
+    return take_turns(timed, plan, blame, tell)
 
 
 def of_work(number: int, works: Sequence[str], tell: Tell) -> Tell:

@@ -29,7 +29,6 @@ from workshop.bench.servers import Server, server
 from workshop.bench.wrk import Wrk, installed
 from workshop.errors import FAIL, USAGE, WorkshopError
 
-TURN = 0.025  # seconds
 AGAIN = "again"  # A', the second copy of the first arm
 APART = 0.9  # Fewer of the segments were read one by one: not what we ask.
 BUSY = 0.05  # More voluntary switches per request: the server was waiting.
@@ -44,10 +43,11 @@ class Plan:
     """How much is measured."""
 
     rounds: int
-    seconds: float
+    seconds: float  # of each launch, in turns
     warm_up: float = 0.15
     connections: int = 32
     seed: int = 2026
+    turn: float = 0.1  # seconds
 
 
 @dataclass(frozen=True)
@@ -236,21 +236,21 @@ class Blame:
 
 
 def take_turns(
-    timed: Mapping[str, Timed], seconds: float, blame: Blame, tell: Tell
+    timed: Mapping[str, Timed], plan: Plan, blame: Blame, tell: Tell
 ) -> dict[str, dict[str, Any]]:
-    """Let servers answer in turn, each for some seconds in all.
+    """Let servers answer in turn, until each had its seconds.
 
     The machine changes its pace from second to second. Turns are so short
     that all meet the same; every second time they are taken backwards.
     Return the figures of those who were right to the end.
     """
-    turns = max(1, round(seconds / TURN))
+    turns = max(1, round(plan.seconds / plan.turn))
     for number in range(turns):
         tell(f"turn {number + 1} of {turns}", number / turns)
         for name in [*timed][:: -1 if number % 2 else 1]:
             if blame.right(name):
                 with blame(name):
-                    timed[name].turn(seconds / turns)
+                    timed[name].turn(plan.seconds / turns)
     figures = {}
     for name in filter(blame.right, timed):
         with blame(name):
@@ -289,7 +289,7 @@ def run(
                     timed[name] = Timed(
                         servers[name], load, case, plan.warm_up
                     )
-            found = take_turns(timed, plan.seconds, blame, telling)
+            found = take_turns(timed, plan, blame, telling)
         for name, figures in found.items():
             sample = Sample(name, number, names.index(name), **figures)
             race.samples.append(sample)
