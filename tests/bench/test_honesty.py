@@ -188,7 +188,9 @@ def test_quick_without_a_committed_run_says_how_to_make_it(
 ):
     monkeypatch.setattr(alarms, "COMMITTED", tmp_path / "honesty.json")
 
-    with pytest.raises(WorkshopError, match="takes about 20 minutes") as found:
+    with pytest.raises(
+        WorkshopError, match="takes about half an hour"
+    ) as found:
         alarms.committed()
 
     assert found.value.status == ENVIRONMENT

@@ -398,6 +398,30 @@ def test_it_is_told_what_happens_and_how_far_it_is(monkeypatch):
     assert shares[-1] == pytest.approx(3 / 4)
 
 
+def test_no_more_servers_run_than_can_wait_for_their_turn(monkeypatch):
+    running, most = set(), set()
+
+    @contextlib.contextmanager
+    def server(arm, core):
+        running.add(arm.name)
+        most.add(len(running))
+        yield serving(arm.name)
+        running.discard(arm.name)
+
+    monkeypatch.setattr(measure, "server", server)
+    names = [f"arm {number}" for number in range(2 * measure.MOST)]
+    arms = [SimpleNamespace(name=name, case=HELLO) for name in names]
+    race, told = Race(names), []
+    plan = measure.Plan(1, 0.1)
+    measure.run(race, arms, Load(), plan, None, lambda *say: told.append(say))
+
+    assert max(most) == measure.MOST
+    assert {sample.arm for sample in race.samples} == {*names, AGAIN}
+    assert sorted(s.position for s in race.samples) == [*range(len(names) + 1)]
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

@@ -170,7 +170,7 @@ def committed() -> dict[str, Any]:
     if not COMMITTED.is_file():
         raise WorkshopError(
             "No run is committed yet, and a quick one could not say how rare"
-            f" an alarm is: `{COMMAND}` takes about 20 minutes.",
+            f" an alarm is: `{COMMAND}` takes about half an hour.",
             ENVIRONMENT,
         )
     return results.read(COMMITTED)

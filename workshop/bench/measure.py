@@ -29,6 +29,9 @@ from workshop.bench.servers import Server, server
 from workshop.bench.wrk import Wrk, installed
 from workshop.errors import FAIL, USAGE, WorkshopError
 
+# Servers that answer in turn: whoever waits for longer than a keep-alive
+# timeout, 5 s in most servers, loses its connections.
+MOST = 16
 AGAIN = "again"  # A', the second copy of the first arm
 APART = 0.9  # Fewer of the segments were read one by one: not what we ask.
 BUSY = 0.05  # More voluntary switches per request: the server was waiting.
@@ -275,30 +278,53 @@ def run(
     known = {arm.name: arm for arm in arms} | {AGAIN: arms[0]}
     blame = Blame(race.wrong, {name: known[name].name for name in known})
     for number, names in enumerate(orders([*known], plan.rounds, plan.seed)):
-        telling = of_round(number, plan.rounds, tell)
-        with contextlib.ExitStack() as stack:
-            servers, timed = {}, {}
-            for name in filter(blame.right, names):
-                telling(f"launching {name}", 0)
-                with blame(name):
-                    launching = server(known[name], core)
-                    servers[name] = stack.enter_context(launching)
-            for name in filter(blame.right, servers):
-                case = known[name].case
-                with blame(name):
-                    timed[name] = Timed(
-                        servers[name], load, case, plan.warm_up
-                    )
-            found = take_turns(timed, plan, blame, telling)
-        for name, figures in found.items():
-            sample = Sample(name, number, names.index(name), **figures)
-            race.samples.append(sample)
+        for begin in range(0, len(names), MOST):
+            group = {name: known[name] for name in names[begin : begin + MOST]}
+            done = number + begin / len(names)
+            share = len(group) / len(names)
+            telling = of_round(number, plan.rounds, tell, done, share)
+            found = together(group, load, plan, core, blame, telling)
+            for name, figures in found.items():
+                sample = Sample(name, number, names.index(name), **figures)
+                race.samples.append(sample)
 
 
-def of_round(number: int, rounds: int, tell: Tell) -> Tell:
-    """Return how to tell what happens in one round, and how far it is."""
-    begin = f"round {number + 1} of {rounds}: "
-    return lambda text, share: tell(begin + text, (number + share) / rounds)
+def together(
+    group: Mapping[str, Arm],
+    load: Generator,
+    plan: Plan,
+    core: int | None,
+    blame: Blame,
+    tell: Tell,
+) -> dict[str, dict[str, Any]]:
+    """Launch all, then let them answer in turn; return their figures."""
+    with contextlib.ExitStack() as stack:
+        servers, timed = {}, {}
+        for name in filter(blame.right, group):
+            tell(f"launching {name}", 0)
+            with blame(name):
+                launching = server(group[name], core)
+                servers[name] = stack.enter_context(launching)
+        for name in filter(blame.right, servers):
+            case = group[name].case
+            with blame(name):
+                timed[name] = Timed(servers[name], load, case, plan.warm_up)
+        return take_turns(timed, plan, blame, tell)
+
+
+def of_round(
+    number: int, rounds: int, tell: Tell, done: float, part: float = 1
+) -> Tell:
+    """Return how to tell what happens in a part of a round.
+
+    `done` rounds were over when it began.
+    """
+
+    def telling(text: str, share: float) -> None:
+        far = (done + part * share) / rounds
+        tell(f"round {number + 1} of {rounds}: {text}", far)
+
+    return telling
 
 
 def reason(error: WorkshopError) -> str:

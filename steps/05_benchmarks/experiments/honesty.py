@@ -86,7 +86,7 @@ def sentences(result):
         said.append(
             f"Measured on {committed['date'][:10]} on"
             f" {committed['machine']['cpu']}, not now: `{alarms.COMMAND}`"
-            " takes about 20 minutes."
+            " takes about half an hour."
         )
     return said
 
