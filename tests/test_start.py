@@ -77,10 +77,11 @@ class Clone:
     def environment(self, **env: str) -> dict[str, str]:
         nothing = self.folder.parent / "nothing"
         nothing.mkdir(exist_ok=True)
+        ours = ("PIP_", "UV_", "PYTHON", "VIRTUAL_ENV", "WORKSHOP_INSTALLED")
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PIP_", "UV_", "PYTHON", "VIRTUAL_ENV"))
+            if not name.startswith(ours)
         }
         fixed = {
             "PATH": str(nothing),

@@ -30,6 +30,7 @@ import psutil
 from workshop.bench.cases import Case, WrongAnswer
 from workshop.bench.load import PATIENCE, Builtin, Run
 from workshop.errors import ENVIRONMENT, FAIL, USAGE, WorkshopError
+from workshop.serving import undisturbed
 
 LONG = 3600  # wrk knows whole seconds only: we stop it ourselves.
 
@@ -147,13 +148,14 @@ class Wrk:
 
     def start(self) -> subprocess.Popen[str]:
         """Start wrk; return it when its second thread is there: that asks."""
-        process = subprocess.Popen(
-            self.command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        )
-        self.processes.append(process)
+        with undisturbed():  # What has no name cannot be ended.
+            process = subprocess.Popen(
+                self.command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+            )
+            self.processes.append(process)
         threads = psutil.Process(process.pid).num_threads
         while process.poll() is None and threads() < 2:
             time.sleep(0.001)
