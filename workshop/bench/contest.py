@@ -231,7 +231,7 @@ def enough(
     while isinstance(load, Builtin) and len(load.processes) < most:
         found = one_round(contest, first, load, plan, core, quietly)
         if contest.wrong:
-            return  # The race will tell what is wrong.
+            return  # It is noted, and runs no more.
         works = [works[AGAIN] for works in found.values()]
         if all(figures["switches"] <= BUSY for figures in works):
             return
