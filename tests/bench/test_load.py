@@ -24,6 +24,11 @@ from workshop.bench.wrk import Wrk
 from workshop.errors import WorkshopError
 from workshop.steps import find
 
+try:
+    import resource
+except ImportError:  # Windows counts no descriptors.
+    resource = None
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 CASE = Case("tiny", REQUEST, 200, {}, b"hi")
@@ -335,6 +340,42 @@ def test_the_builtin_generator_tells_when_nobody_listens():
         pytest.raises(WrongAnswer, match="no connection"),
     ):
         generator.open("127.0.0.1", 9, CASE)
+
+
+needs_prlimit = pytest.mark.skipif(
+    sys.platform != "linux", reason="limits of others are Linux's alone"
+)
+
+
+def opened(running, generator, limits):
+    """Return the answers of a server, on as many connections as we ask."""
+    (process,) = generator.processes
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+    return generator.another().open(running.host, running.port, CASE).answers
+
+
+@needs_prlimit
+def test_the_builtin_generator_opens_as_many_files_as_it_needs(tmp_path, tiny):
+    arm = tiny(tmp_path)
+    with (
+        server(arm) as one,
+        server(arm) as two,
+        Builtin(1, connections=300) as generator,
+    ):
+        answers = opened(one, generator, (600, 1000))
+        more = opened(two, generator, (400, 1000))
+
+    assert (answers, more) == (300, 300)
+
+
+@needs_prlimit
+def test_a_generator_that_may_open_too_few_files_says_so(tmp_path, tiny):
+    with (
+        server(tiny(tmp_path)) as running,
+        Builtin(1, connections=100) as generator,
+        pytest.raises(WrongAnswer, match="raise it with `ulimit -n 356`"),
+    ):
+        opened(running, generator, (200, 200))
 
 
 needs_wrk = pytest.mark.skipif(

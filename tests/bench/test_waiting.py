@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from workshop.bench import crowd, waiters
+from workshop.bench import crowd, descriptors, waiters
 from workshop.bench.cases import Case, WrongAnswer
 from workshop.bench.crowd import ASYNC, BUG, EACH, POOL
 from workshop.bench.experiment import find, lab
@@ -257,24 +257,24 @@ class Limits:
 )
 def test_descriptors_are_raised_as_far_as_needed(monkeypatch, soft, after):
     limits = Limits(soft, 9999)
-    monkeypatch.setattr(waiters, "resource", limits)
+    monkeypatch.setattr(descriptors, "resource", limits)
 
-    waiters.descriptors(1000)
+    descriptors.allow(1000)
 
     assert limits.limits == (after, 9999)
 
 
 def test_too_few_descriptors_are_told_with_what_helps(monkeypatch):
-    monkeypatch.setattr(waiters, "resource", Limits(256, 512))
+    monkeypatch.setattr(descriptors, "resource", Limits(256, 512))
 
     with pytest.raises(WorkshopError, match="`ulimit -n 1256`"):
-        waiters.descriptors(1000)
+        descriptors.allow(1000)
 
 
 def test_a_system_without_descriptors_is_left_alone(monkeypatch):
-    monkeypatch.setattr(waiters, "resource", None)
+    monkeypatch.setattr(descriptors, "resource", None)
 
-    waiters.descriptors(10**9)
+    descriptors.allow(10**9)
 
 
 def test_async_is_no_faster_but_wins_when_many_wait():

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from workshop.bench import programs, waiters
+from workshop.bench import descriptors, programs, waiters
 from workshop.bench.arms import Arm
 from workshop.bench.cases import Case
 from workshop.bench.measure import orders, reason
@@ -156,7 +156,7 @@ class Crowd:
     def measure(self) -> None:
         """Measure all points, interleaved; each launch is a sample."""
         much = self.much
-        waiters.descriptors(max(much.connections, default=0))
+        descriptors.allow(max(much.connections, default=0))
         self.prepare()
         points = {point["name"]: point for point in self.study.points}
         done, drawn = 0, orders([*points], much.rounds, much.seed)

@@ -28,12 +28,11 @@ from typing import Any, ClassVar, Protocol, cast
 
 from rich.console import Console
 
-from workshop.bench import measure, report
+from workshop.bench import descriptors, measure, report
 from workshop.bench.arms import Arm
 from workshop.bench.measure import Plan, Race
 from workshop.bench.servers import pinned
 from workshop.bench.study import Options, Study, conduct, new_console
-from workshop.bench.waiters import descriptors
 from workshop.errors import USAGE, WorkshopError
 from workshop.steps import all_steps
 
@@ -100,7 +99,7 @@ class Lab(Study):
         options, plan = self.options, self.plan
         self.arms = self.experiment.arms(options)
         self.race = Race([arm.name for arm in self.arms])
-        descriptors(max(arm.case.connections for arm in self.arms))
+        descriptors.allow(max(arm.case.connections for arm in self.arms))
         with contextlib.ExitStack() as stack:
             core = stack.enter_context(pinned())
             word = options.load

@@ -33,6 +33,7 @@ from workshop.bench.cases import (
     parse,
     to_data,
 )
+from workshop.bench.descriptors import allow
 from workshop.errors import ENVIRONMENT, WorkshopError
 
 try:
@@ -272,9 +273,12 @@ def main(obey: Callable[[Any, dict[str, Any]], Any] = obey) -> None:
             order = json.loads(line)
             port = order["port"]
             try:
+                if order["do"] == "open":
+                    others = [load.clients for load in loads.values() if load]
+                    allow(sum(map(len, others)) + order["connections"])
                 load, run = runner.run(obey(loads.get(port), order))
                 loads[port] = load
-            except OSError as error:
+            except (OSError, WorkshopError) as error:
                 run = Run(0, 0, f"no connection: {error}")
             print(json.dumps(asdict(run)), flush=True)
 

@@ -20,21 +20,15 @@ from workshop.bench.arms import Arm
 from workshop.bench.cases import Case, WrongAnswer, judged, parse
 from workshop.bench.load import ClosedLoop
 from workshop.bench.servers import Server, Usage, pin
-from workshop.errors import ENVIRONMENT, WorkshopError
 from workshop.serving import launched
 
 try:
     import uvloop as loops
 except ImportError:  # No uvloop on Windows: asyncio's own loop will do.
     loops = asyncio  # type: ignore[misc]
-try:
-    import resource
-except ImportError:  # Windows counts no descriptors.
-    resource = None  # type: ignore[assignment]
 
 GRACE = 0.2  # seconds: a server that blocks would not hear us for longer
 AHEAD = 0.01  # seconds that a dear request has, before the tiny one comes
-SPARE = 256  # descriptors, beside those of connections
 
 
 @dataclass(frozen=True)
@@ -161,21 +155,3 @@ def run(work: Any) -> Any:
     """Run a coroutine on the loop of the generator."""
     with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         return runner.run(work)
-
-
-def descriptors(connections: int) -> None:
-    """Allow us and our servers as many connections."""
-    if resource is None:
-        return
-    needed = connections + SPARE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    except (OSError, ValueError):
-        raise WorkshopError(
-            f"{connections} connections need {needed} open files, and this"
-            f" system allows {hard}: raise it with `ulimit -n {needed}`.",
-            ENVIRONMENT,
-        ) from None
