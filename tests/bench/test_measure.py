@@ -399,14 +399,14 @@ def test_it_is_told_what_happens_and_how_far_it_is(monkeypatch):
 
 
 def test_no_more_servers_run_than_can_wait_for_their_turn(monkeypatch):
-    running, most = set(), set()
+    running, most = [], set()
 
     @contextlib.contextmanager
     def server(arm, core):
-        running.add(arm.name)
+        running.append(arm.name)
         most.add(len(running))
         yield serving(arm.name)
-        running.discard(arm.name)
+        running.remove(arm.name)
 
     monkeypatch.setattr(measure, "server", server)
     names = [f"arm {number}" for number in range(2 * measure.MOST)]
@@ -415,9 +415,11 @@ def test_no_more_servers_run_than_can_wait_for_their_turn(monkeypatch):
     plan = measure.Plan(1, 0.1)
     measure.run(race, arms, Load(), plan, None, lambda *say: told.append(say))
 
-    assert max(most) == measure.MOST
-    assert {sample.arm for sample in race.samples} == {*names, AGAIN}
-    assert sorted(s.position for s in race.samples) == [*range(len(names) + 1)]
+    assert max(most) == measure.MOST + 2
+    numbers = {name: [s.round for s in race.of(name)] for name in names}
+    first, *others = numbers.values()
+    assert first == [s.round for s in race.of(AGAIN)] == [0, 1]
+    assert sorted(others) == [[0]] * measure.MOST + [[1]] * (measure.MOST - 1)
     shares = [share for _, share in told]
     assert shares == sorted(shares)
 

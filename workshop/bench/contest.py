@@ -137,7 +137,7 @@ def run(
     known[AGAIN] = contest.entrants[0]
     rounds = orders([*known], plan.rounds, plan.seed)
     for number, names in enumerate(rounds):
-        telling = of_round(number, plan.rounds, tell, number)
+        telling = of_round(number, plan.rounds, tell)
         ordered = {name: known[name] for name in names}
         found = one_round(contest, ordered, load, plan, core, telling)
         for work, figures in found.items():

@@ -9,6 +9,7 @@ a round all are launched, and then answer in turn, for a moment each.
 """
 
 import contextlib
+import math
 import random
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ from workshop.errors import FAIL, USAGE, WorkshopError
 
 # Servers that answer in turn: whoever waits for longer than a keep-alive
 # timeout, 5 s in most servers, loses its connections.
-MOST = 16
+MOST = 16  # and the two copies of the first arm
 AGAIN = "again"  # A', the second copy of the first arm
 APART = 0.9  # Fewer of the segments were read one by one: not what we ask.
 BUSY = 0.05  # More voluntary switches per request: the server was waiting.
@@ -146,6 +147,24 @@ def orders(names: Sequence[Name], rounds: int, seed: int) -> list[list[Name]]:
         else:
             drawn.append(lot.sample(list(names), len(names)))
     return drawn
+
+
+def rounds(names: Sequence[str], number: int, seed: int) -> list[list[str]]:
+    """Return who runs in each round, and in which order.
+
+    The first arm runs twice in each round. Of many others each round has a
+    part, and the next rounds have the rest.
+
+    >>> [len(names) for names in rounds(range(1 + 50), 2, seed=1)]
+    [15, 15, 14, 14, 15, 15, 14, 14]
+    """
+    first, *others = names
+    parts = max(1, math.ceil(len(others) / MOST))
+    split = [[first, AGAIN, *others[part::parts]] for part in range(parts)]
+    drawn = [orders(part, number, seed) for part in split]
+    return [
+        order for together in zip(*drawn, strict=True) for order in together
+    ]
 
 
 def generator(load: str, connections: int) -> Generator:
@@ -269,7 +288,7 @@ def run(
     core: int | None,
     tell: Tell = lambda text, share: None,
 ) -> None:
-    """Run all arms, and the first one twice, in every round.
+    """Run all arms, the first one twice in each round: see `rounds`.
 
     Samples are added to the race round by round, so that whoever interrupts us
     has what was measured so far. An arm that answers wrongly, or does not
@@ -277,20 +296,18 @@ def run(
     """
     known = {arm.name: arm for arm in arms} | {AGAIN: arms[0]}
     blame = Blame(race.wrong, {name: known[name].name for name in known})
-    for number, names in enumerate(orders([*known], plan.rounds, plan.seed)):
-        for begin in range(0, len(names), MOST):
-            group = {name: known[name] for name in names[begin : begin + MOST]}
-            done = number + begin / len(names)
-            share = len(group) / len(names)
-            telling = of_round(number, plan.rounds, tell, done, share)
-            found = together(group, load, plan, core, blame, telling)
-            for name, figures in found.items():
-                sample = Sample(name, number, names.index(name), **figures)
-                race.samples.append(sample)
+    drawn = rounds(race.arms, plan.rounds, plan.seed)
+    for number, names in enumerate(drawn):
+        ordered = {name: known[name] for name in names}
+        telling = of_round(number, len(drawn), tell)
+        found = together(ordered, load, plan, core, blame, telling)
+        for name, figures in found.items():
+            sample = Sample(name, number, names.index(name), **figures)
+            race.samples.append(sample)
 
 
 def together(
-    group: Mapping[str, Arm],
+    ordered: Mapping[str, Arm],
     load: Generator,
     plan: Plan,
     core: int | None,
@@ -300,28 +317,23 @@ def together(
     """Launch all, then let them answer in turn; return their figures."""
     with contextlib.ExitStack() as stack:
         servers, timed = {}, {}
-        for name in filter(blame.right, group):
+        for name in filter(blame.right, ordered):
             tell(f"launching {name}", 0)
             with blame(name):
-                launching = server(group[name], core)
+                launching = server(ordered[name], core)
                 servers[name] = stack.enter_context(launching)
         for name in filter(blame.right, servers):
-            case = group[name].case
+            case = ordered[name].case
             with blame(name):
                 timed[name] = Timed(servers[name], load, case, plan.warm_up)
         return take_turns(timed, plan, blame, tell)
 
 
-def of_round(
-    number: int, rounds: int, tell: Tell, done: float, part: float = 1
-) -> Tell:
-    """Return how to tell what happens in a part of a round.
-
-    `done` rounds were over when it began.
-    """
+def of_round(number: int, rounds: int, tell: Tell) -> Tell:
+    """Return how to tell what happens in a round."""
 
     def telling(text: str, share: float) -> None:
-        far = (done + part * share) / rounds
+        far = (number + share) / rounds
         tell(f"round {number + 1} of {rounds}: {text}", far)
 
     return telling
