@@ -171,6 +171,7 @@ async def test_http_error_brings_its_fields(step, fetch):
         ),
         ("body", b"\xe9", 200, {"content-type": None}, b"\xe9"),
         ("redirect", "/login", 302, {"location": "/login"}, b""),
+        ("redirect", ("/new", 301), 301, {"location": "/new"}, b""),
     ],
 )
 async def test_response_says_what_it_is(

@@ -105,8 +105,7 @@ class Flight:
 
     async def on_post(self, request, response):
         response.cookies.set("drone", request.form.get("drone"), path="/")
-        response.status = 302
-        response.headers["Location"] = url_for("drone", number=7)
+        response.redirect = url_for("drone", number=7), 302
 
 
 @app.route("/private", private=True)

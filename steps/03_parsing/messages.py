@@ -42,8 +42,7 @@ class Headers(dict):
     __contains__ = lower(dict.__contains__)
     __getitem__ = lower(dict.__getitem__)
     __delitem__ = lower(dict.__delitem__)
-    get, pop = lower(dict.get), lower(dict.pop)
-    setdefault = lower(dict.setdefault)
+    get, pop, setdefault = map(lower, (dict.get, dict.pop, dict.setdefault))
 
     def __setitem__(self, name, value):
         dict.__setitem__(self, name.lower(), value)
@@ -224,9 +223,10 @@ class Response:
         self.headers["content-type"] = "text/html; charset=utf-8"
         self.body = text
 
-    def redirect(self, location):
-        self.status = HTTPStatus.FOUND
-        self.headers["location"] = location
+    def redirect(self, location, status=HTTPStatus.FOUND):
+        if isinstance(location, tuple):  # as in "/new", 301
+            location, status = location
+        self.headers["location"], self.status = location, status
 
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
     html = property(None, html, doc="Answer with a page.")
