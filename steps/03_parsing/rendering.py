@@ -15,8 +15,8 @@ TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\0[\t -~\x80-\xff]*")
-# Only we write these fields, whatever a handler says.
-OWN_FIELDS = {"content-length", "transfer-encoding", "connection", "date"}
+# What a handler says of these fields is not written as it is.
+OURS = {"content-length", "transfer-encoding", "connection", "date", "upgrade"}
 
 
 def render_head(request, response):
@@ -26,10 +26,10 @@ def render_head(request, response):
         response.body = response.body.encode()
     lines = []
     for name, value in response.headers.items():
-        if name.lower() not in OWN_FIELDS:
+        if name.lower() not in OURS:
             lines.append(f"{name}\0{value}")
-        if name == "upgrade":  # RFC 9110, 7.8
-            lines.append("connection\0upgrade")
+        elif name.lower() == "upgrade":  # RFC 9110, 7.8
+            lines += [f"upgrade\0{value}", "connection\0upgrade"]
     for cookie in response.cookies.values():
         lines.append(f"set-cookie\0{cookie.OutputString()}")
     status = STATUS.get(response.status) or f"{response.status:d} "

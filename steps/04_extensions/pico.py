@@ -98,7 +98,7 @@ class Pico(UserDict):
         """Call the listeners of a hook; the first true result ends it."""
         for listener in self.listeners.get(name, ()):
             result = listener(*args, **kwargs)
-            if hasattr(result, "__await__"):
+            if result and hasattr(result, "__await__"):
                 result = await result
             if result:
                 return result

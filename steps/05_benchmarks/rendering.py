@@ -15,8 +15,8 @@ TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\0[\t -~\x80-\xff]*")
-# Only we write these fields, whatever a handler says.
-OWN_FIELDS = {"content-length", "transfer-encoding", "connection", "date"}
+# What a handler says of these fields is not written as it is.
+OURS = {"content-length", "transfer-encoding", "connection", "date", "upgrade"}
 
 
 def render_head(request, response):
@@ -42,10 +42,11 @@ def render_head(request, response):
 @lru_cache(maxsize=1024)
 def field_line(name, value):
     """Return a line of a head: most were rendered before."""
-    if name.lower() in OWN_FIELDS:
-        return b""
-    option = ["connection\0upgrade"] if name == "upgrade" else []
-    return field_lines([f"{name}\0{value}", *option])  # RFC 9110, 7.8
+    if name.lower() not in OURS:
+        return field_lines([f"{name}\0{value}"])
+    if name.lower() == "upgrade":  # RFC 9110, 7.8
+        return field_lines([f"upgrade\0{value}", "connection\0upgrade"])
+    return b""
 
 
 def field_lines(lines):

@@ -1,6 +1,7 @@
 """Run the program again, as workers that share a listening socket.
 
-Knows: processes, signals, files: of the program, and the socket they share.
+Knows: processes, signals, files of the program; the socket they share, and
+what is said of it: port, path, certificate, limits.
 Does not know: connections, requests.
 """
 

@@ -10,7 +10,7 @@ from extensions.asgi_exchange import Exchange
 from extensions.websocket import ConnectionClosed, converse
 from extensions.websocket_handshake import establish, negotiate, protocol
 from messages import HttpError
-from rendering import OWN_FIELDS, field_lines
+from rendering import OURS, field_lines
 
 DENIAL = "websocket.http.response"
 
@@ -120,7 +120,7 @@ class Talk(Exchange):
     def open(self, event):
         """Return the WebSocket, opened as the application wants it."""
         ours = self.handshake.headers
-        own = OWN_FIELDS | {name.lower() for name in ours}
+        own = OURS | {name.lower() for name in ours}
         lines = [
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in event.get("headers", ())

@@ -19,7 +19,8 @@ def request_id(app):
 
     def name(request, response):
         given = request.headers.get(FIELD, "")
-        request["id"] = given if SAFE.fullmatch(given) else new_id()
+        safe = given and SAFE.fullmatch(given)
+        request.data["id"] = given if safe else new_id()
 
     # First of all: whoever answers or logs finds it.
     app.listeners.setdefault("headers", []).insert(0, name)
@@ -28,7 +29,7 @@ def request_id(app):
     def tell(request, response):
         if "id" not in request.data:  # what failed before the first hook
             name(request, response)
-        response.headers[FIELD] = request["id"]
+        response.headers[FIELD] = request.data["id"]
 
 
 def new_id():
