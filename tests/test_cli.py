@@ -400,6 +400,16 @@ def test_serve_says_if_a_program_has_a_port_of_its_own(folder, asked):
     assert (said in done.stdout) != asked
 
 
+def test_serve_at_all_addresses_says_which_one_to_ask(folder):
+    (folder / "app.py").write_text(
+        'print("Listening on http://0.0.0.0:9", flush=True)\n'
+    )
+
+    done = workshop("serve", str(folder), "--port", "0")
+
+    assert "Try: curl -i http://127.0.0.1:9/hello/you" in done.stdout
+
+
 def test_serve_of_a_program_that_ends_by_itself(folder):
     app = folder / "app.py"
     listen = 'print("Listening on http://127.0.0.1:9", flush=True)'

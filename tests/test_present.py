@@ -254,7 +254,7 @@ def test_edited_work_asks_before_anything_is_written(folder):
 
     assert (folder / "pico.py").read_text("utf-8") == "mine = 1\n"
     told = " ".join(" ".join(last).split())
-    assert "is not as the presenter left it: pico.py." in told
+    assert "is not what the presenter shows here: pico.py." in told
     assert len(work.progress().hunks) == 1
 
 
@@ -645,7 +645,7 @@ def test_edited_work_asks_by_lines_too(folder, capsys):
 
     lines_of("\n\nq\n")
 
-    assert "is not as the presenter left" in capsys.readouterr().out
+    assert "is not what the presenter shows" in capsys.readouterr().out
     assert work.progress().hunks == order("02")[:1]
 
 
@@ -758,7 +758,7 @@ def test_present_back_does_not_touch_an_edited_work(folder):
     opened("02", 10)
     (folder / "pico.py").write_text("mine = 1\n", "utf-8")
 
-    with pytest.raises(WorkshopError, match="not as the presenter left"):
+    with pytest.raises(WorkshopError, match="not what the presenter shows"):
         prompter.undo_last()
     assert (folder / "pico.py").read_text("utf-8") == "mine = 1\n"
 

@@ -215,7 +215,8 @@ def serve(
     with serving.launched(
         chosen.folder, env=env, grace=SERVE_GRACE, echo=True
     ) as running:
-        say(f"Try: curl -i {running.url}/hello/you  (Ctrl-C ends it.)")
+        url = ports.reachable(running.url)
+        say(f"Try: curl -i {url}/hello/you  (Ctrl-C ends it.)")
         if port not in (0, running.port):
             say(f"It listens on a port of its own: PORT says {port}.")
         status = serving.wait(running.process)

@@ -161,7 +161,7 @@ def question(edited: list[str], width: int) -> list[Text]:
     """Tell that work/ was edited, and ask what to do."""
     name = work.folder().name
     told = [
-        f"{name}/ is not as the presenter left it: {', '.join(edited)}.",
+        f"{name}/ is not what the presenter shows here: {', '.join(edited)}.",
         "",
         "Enter goes on from the presenter's own state. What is there now is"
         f" kept beside it, in {work.backups().name}/; `{START} undo` brings"

@@ -29,6 +29,16 @@ def check(host: str, port: int) -> int:
         raise explained(error, host, port) from None
 
 
+def reachable(url: str) -> str:
+    """Return a URL that this machine can ask, of one for all addresses.
+
+    >>> reachable("http://0.0.0.0:8000"), reachable("http://[::]:8000")
+    ('http://127.0.0.1:8000', 'http://[::1]:8000')
+    """
+    url = url.replace("//0.0.0.0:", "//127.0.0.1:")
+    return url.replace("//[::]:", "//[::1]:")
+
+
 def explained(error: OSError, host: str, port: int) -> WorkshopError:
     """Return a sentence for a port or a host that cannot be had."""
     if error.errno == errno.EADDRINUSE:

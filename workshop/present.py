@@ -212,7 +212,7 @@ class Play:
     # The folder
 
     def edited(self) -> list[str]:
-        """Return the files of work/ that are not as the presenter left them.
+        """Return the files of work/ that are not as they are shown here.
 
         Files that no step knows are the presenter's own, and stay.
         """

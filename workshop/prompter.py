@@ -410,7 +410,7 @@ def undo_last() -> int:
     play = Play(present.checked(work.progress()))
     if play.edited():
         raise WorkshopError(
-            f"{work.folder().name}/ is not as the presenter left it:"
+            f"{work.folder().name}/ is not what the presenter shows here:"
             f" `{START} present` asks what to do."
         )
     note = play.current
