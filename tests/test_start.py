@@ -88,6 +88,8 @@ class Clone:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": NOWHERE,
             "PIP_RETRIES": "0",
+            # An installer that is interrupted leaves folders there.
+            "TMPDIR": str(self.folder.parent),
         }
         return kept | fixed | env
 

@@ -135,7 +135,8 @@ class Served:
     def __init__(self, folder, words, app=APP):
         self.port = check("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.home = Path(tempfile.mkdtemp())
+        self.made = tempfile.TemporaryDirectory()
+        self.home = Path(self.made.name)
         (self.home / "served.py").write_text(app)
         self.log = self.home / "log"
         words = [word.format(port=self.port) for word in words]
@@ -170,8 +171,9 @@ class Served:
         return False
 
     def stop(self):
-        end(self.process)
-        return self.said()
+        with self.made:
+            end(self.process)
+            return self.said()
 
 
 @pytest.fixture(scope="module")
