@@ -370,7 +370,8 @@ def test_output_that_cannot_be_written_is_told(ready, where):
     full = "full" in where
     if full and not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
-    (ready.folder / ".venv" / "unfinished").write_text("")  # It has to speak.
+    ready.wheel("speck", "2.0")
+    ready.pin("runtime", "speck==2.0")  # It has to speak.
     command = f'"{sys.executable}" start.py list {where}'
     done = subprocess.run(
         ["/bin/sh", "-c", command],
