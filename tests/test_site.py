@@ -264,8 +264,7 @@ def visit(site):
         )
         look_at_all(browser, site, noticed)
         look_at_phone(browser, address, noticed)
-        for scheme in ("light", "dark"):
-            look_at_colours(browser, address, scheme, noticed)
+        look_at_the_dark(browser, address, noticed)
         search(browser, address, noticed)
         turn_the_knob(browser, address, noticed)
         browser.close()
@@ -307,6 +306,8 @@ def look_at_all(browser, site, noticed):
         page.on("pageerror", lambda e: noticed.errors.append((page.url, e)))
         for name in pages(site):
             page.goto(address + name)
+            if name in LOOKED_AT:
+                noticed.colours["light", name] = colours_of(page)
 
 
 def look_at_phone(browser, address, noticed):
@@ -323,14 +324,18 @@ def look_at_phone(browser, address, noticed):
             )
 
 
-def look_at_colours(browser, address, scheme, noticed):
-    with tab(browser, DESK, scheme) as page:
+def look_at_the_dark(browser, address, noticed):
+    with tab(browser, scheme="dark") as page:
         for name in LOOKED_AT:
             page.goto(address + name)
-            page.evaluate(
-                "document.querySelectorAll('details').forEach(d => d.open = 1)"
-            )
-            noticed.colours[scheme, name] = page.evaluate(COLOURS)
+            noticed.colours["dark", name] = colours_of(page)
+
+
+def colours_of(page):
+    page.evaluate(
+        "document.querySelectorAll('details').forEach(d => d.open = 1)"
+    )
+    return page.evaluate(COLOURS)
 
 
 def search(browser, address, noticed):
