@@ -433,10 +433,13 @@ def log_in_a_line(
 # With a file for each core, the longest must not begin when others end.
 SLOW = {
     "test_attempts.py",
-    "test_budgets.py",
     "test_check.py",
+    "test_cli.py",
     "test_course.py",
+    "test_help_runs.py",
     "test_notebooks.py",
+    "test_security.py",
+    "test_server.py",
     "test_site.py",
     "test_soak.py",
     "test_start.py",
