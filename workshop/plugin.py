@@ -128,6 +128,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[COVERAGE] = new_coverage(config, settings)
     kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     config.add_cleanup(kept.cleanup)
+    # A run within this one has a folder of its own, and leaves us ours.
+    config.add_cleanup(
+        functools.partial(setattr, steps, "compiled", steps.compiled)
+    )
     steps.compiled = kept.name  # Most tests load a step anew.
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
