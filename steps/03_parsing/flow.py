@@ -5,6 +5,7 @@ Does not know: routes, handlers, what a message means, who answers.
 """
 
 import asyncio
+from functools import cached_property
 
 from parsing import BadMessage, RequestParser
 
@@ -35,6 +36,11 @@ class Flow(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport, self.write = transport, transport.write
         self.loop = asyncio.get_running_loop()
+
+    @cached_property
+    def peer(self):
+        """The address of the client; at a Unix socket it has none."""
+        return self.transport and self.transport.get_extra_info("peername")
 
     # Bytes that come.
 

@@ -1,19 +1,15 @@
 """What the extension `rate_limit` does, on the steps that have it."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytestmark = pytest.mark.steps("04", "05")
 
 
-class Peer:
-    """A transport, and the connection that has it, as far as asked."""
-
-    def __init__(self, address):
-        self.transport, self.address = self, address
-
-    def get_extra_info(self, name):
-        assert name == "peername"
-        return self.address and (self.address, 50000)
+def connected(address):
+    """Return a connection from an address, as far as it is asked."""
+    return SimpleNamespace(peer=address and (address, 50000))
 
 
 class Clock:
@@ -37,7 +33,7 @@ def limited(step, **options):
 
     async def status(address="192.0.2.1"):
         request = step.Request(app, "GET", "/", "1.1", {})
-        request.source = Peer(address)
+        request.source = connected(address)
         response = await app.answer(request)
         after = response.headers.get("retry-after")
         return response.status if after is None else (response.status, after)
@@ -175,7 +171,7 @@ def test_rate_limit_believes_only_the_proxies_that_it_was_told(
     request = step.Request(step.Pico(), "GET", "/", "1.1", {})
     fields = {"x-forwarded-for": forwarded} if forwarded else {}
     request.headers = step.messages.Headers(fields)
-    request.source = Peer(peer)
+    request.source = connected(peer)
 
     assert known.client(request) == client
 

@@ -64,7 +64,8 @@ class Source:
 
     def __init__(self, scope, receive):
         self.scope, self.receive = scope, receive
-        self.transport = self  # as far as extensions ask for an address
+        self.transport = self  # as far as extensions ask for it
+        self.peer = scope.get("client")
         self.left = self.answered = False
         self.ws = None  # or what was opened instead of an answer
 
@@ -72,7 +73,7 @@ class Source:
         """Return what the server knows, by the words of asyncio."""
         secure = self.scope["scheme"] in ("https", "wss") or None
         known = {
-            "peername": self.scope.get("client"),
+            "peername": self.peer,
             "sockname": self.scope.get("server"),
             "sslcontext": secure,
         }

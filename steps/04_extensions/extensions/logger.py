@@ -73,9 +73,8 @@ FORMATS = {"common": common, "json": as_json}
 
 
 def address(request):
-    """Return where a request came from; who has left has no address."""
-    transport = request.source and request.source.transport
-    peer = transport and transport.get_extra_info("peername")
+    """Return where a request came from; a Unix socket has no address."""
+    peer = request.source and request.source.peer
     return peer[0] if peer else "-"
 
 

@@ -94,7 +94,7 @@ def scope_of(request):
         "raw_path": path,
         "query_string": query,
         "headers": [(n.encode(), v.encode("latin-1")) for n, v in fields],
-        "client": tuple(info("peername") or ())[:2] or None,
+        "client": tuple(request.source.peer or ())[:2] or None,
         "server": tuple(info("sockname") or ())[:2] or None,
     }
 

@@ -56,8 +56,7 @@ class Proxies:
 
     def client(self, request):
         """Return the address of who asks, or its network for IPv6."""
-        transport = request.source and request.source.transport
-        peer = transport and transport.get_extra_info("peername")
+        peer = request.source and request.source.peer
         address = peer[0] if peer else "unix"
         if self.some:
             chain = request.headers.get("x-forwarded-for", "")
