@@ -197,7 +197,7 @@ def in_prose(reference: str) -> str:
         return of_source(subject, *path)
     kinds: dict[str, Callable[..., str]] = {
         "ladder": lambda *path: of_result("ladder", *path),
-        "elsewhere": lambda *path: of_result("elsewhere", *path),
+        "build": lambda *path: of_result("elsewhere", *path),
         "realistic": lambda *path: of_result("realistic", *path),
         "undone": of_undone,
         "extensions": of_extension,
@@ -213,7 +213,7 @@ def in_prose(reference: str) -> str:
 
 def used(markdown: str) -> set[str]:
     """Return which measured results a page speaks of."""
-    names = "ladder|elsewhere|extensions|realistic"
+    names = "ladder|build|extensions|realistic"
     marks = (
         rf"\[\[({names})\.|<!-- ({names})-|<!-- (?:outcome|answer) (\w+) -->"
     )
