@@ -197,7 +197,7 @@ def in_prose(reference: str) -> str:
         return of_source(subject, *path)
     kinds: dict[str, Callable[..., str]] = {
         "ladder": lambda *path: of_result("ladder", *path),
-        "build": lambda *path: of_result("elsewhere", *path),
+        "build": lambda *path: of_result("build", *path),
         "realistic": lambda *path: of_result("realistic", *path),
         "undone": of_undone,
         "extensions": of_extension,
