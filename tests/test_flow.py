@@ -652,3 +652,25 @@ async def test_sweeper_looks_at_the_clock(step, limit, sent, status):
         await writer.wait_closed()
 
     assert answer[9:12] == status
+
+
+# Who asks
+
+
+async def test_connection_knows_the_address_of_its_client(step):
+    app, seen = step.Pico(), []
+
+    @app.route("/")
+    async def index(request, response):
+        seen.append(request.source.peer)
+
+    async with app.serve(port=0) as server:
+        address = server.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(*address)
+        ours = writer.get_extra_info("sockname")
+        writer.write(GET + LAST)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert seen == [ours, ours]
