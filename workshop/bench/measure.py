@@ -31,8 +31,7 @@ from workshop.bench.wrk import Wrk, installed
 from workshop.errors import FAIL, USAGE, WorkshopError
 
 # Servers that answer in turn, beside the two copies of the first: whoever
-# waits longer than a keep-alive timeout, 5 s in most, loses its connections,
-# and now and then the machine itself stands still for seconds.
+# waits longer than a keep-alive timeout, 5 s in most, loses its connections.
 MOST = 10
 AGAIN = "again"  # A', the second copy of the first arm
 APART = 0.9  # Fewer of the segments were read one by one: not what we ask.
