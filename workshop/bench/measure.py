@@ -329,13 +329,9 @@ def together(
 
 
 def of_round(number: int, rounds: int, tell: Tell) -> Tell:
-    """Return how to tell what happens in a round."""
-
-    def telling(text: str, share: float) -> None:
-        far = (number + share) / rounds
-        tell(f"round {number + 1} of {rounds}: {text}", far)
-
-    return telling
+    """Return how to tell what happens in one round, and how far it is."""
+    begin = f"round {number + 1} of {rounds}: "
+    return lambda text, share: tell(begin + text, (number + share) / rounds)
 
 
 def reason(error: WorkshopError) -> str:
