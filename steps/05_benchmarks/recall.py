@@ -74,12 +74,12 @@ class RecallingParser(RequestParser):
         return not data and bool(self.requests)
 
     def remember(self, data):
-        """Keep the fields of a request that came alone, whole and plain."""
+        """Keep the fields of the first request, if all came whole."""
         self.left -= 1
         whole = self.head is None and self.request is None
-        if len(self.requests) != 1 or self.error or not whole:
+        if not self.requests or not whole:
             return
-        (request,) = self.requests
+        request = self.requests[0]
         block, end, _ = data.partition(b"\r\n")[2].partition(b"\r\n\r\n")
         plain = b"\r\n".join([b"%b: %b" % field for field in request.fields])
         names = {name.lower() for name, _ in request.fields}

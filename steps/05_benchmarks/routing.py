@@ -106,6 +106,8 @@ class Router:
                     if value and "/" not in value:
                         return route, {route.only: value}, route.methods
                     continue
+                if path == route.path == route.beginning:  # all literal
+                    return route, {}, route.methods
                 parameters = route.match(path)
                 if parameters is not None:
                     return route, parameters, route.methods

@@ -4,7 +4,7 @@ import pytest
 
 from workshop.bench.counts import count
 from workshop.bench.experiment import find
-from workshop.bench.shapes import POST
+from workshop.bench.shapes import PIPELINED, POST
 from workshop.bench.study import Options
 from workshop.exchange import Wire
 from workshop.serving import launched
@@ -55,17 +55,28 @@ def test_a_position_is_checked_by_the_handler_of_the_others():
     assert (answer.status, answer.content, refused) == (204, b"", [])
 
 
+def test_texts_that_were_pipelined_are_all_answered():
+    asked = ARMS[FLOOR.LEAST_TEXT]
+    with launched(asked.folder, asked.program, asked.env) as running:
+        wire = Wire(running.url, patience=0.5)
+        answers = wire.send(PIPELINED.request * 16).answers
+
+    assert [answer.content for answer in answers] == [PIPELINED.content] * 16
+
+
 def test_each_duty_costs_more_and_step_05_the_most():
     counts = {
         n: count(a.folder, a.case, a.program, a.env)[0]
         for n, a in ARMS.items()
     }
     rungs = [counts[name].bytecodes for name in (*FLOOR.DUTIES, FLOOR.WHOLE)]
-    least, whole = counts[FLOOR.LEAST_POSITION], counts[FLOOR.POSITION]
+    position = counts[FLOOR.LEAST_POSITION], counts[FLOOR.POSITION]
+    text = counts[FLOOR.LEAST_TEXT], counts[FLOOR.TEXT]
 
     assert rungs == sorted(set(rungs))
-    assert least.bytecodes < whole.bytecodes
-    assert {found.writes for found in counts.values()} == {1}
+    for least, whole in (position, text):
+        assert least.bytecodes < whole.bytecodes
+    assert {found.writes for found in counts.values()} == {1, 0.06}  # 1/16
 
 
 def test_orjson_takes_part_where_it_is(monkeypatch):
@@ -75,8 +86,10 @@ def test_orjson_takes_part_where_it_is(monkeypatch):
     having = FLOOR.arms(Options())
 
     rungs = ["01 raw protocol", *FLOOR.DUTIES, FLOOR.WHOLE]
-    assert without == [*rungs, FLOOR.LEAST_POSITION, FLOOR.POSITION]
-    assert [arm.beside for arm in having] == [False] * 6 + [True] * 4
+    positions = [FLOOR.LEAST_POSITION, FLOOR.POSITION]
+    texts = [FLOOR.LEAST_TEXT, FLOOR.TEXT]
+    assert without == [*rungs, *positions, *texts]
+    assert [arm.beside for arm in having] == [False] * 6 + [True] * 6
     assert len(FLOOR.arms(Options(quick=True))) == 6
 
 
@@ -94,12 +107,14 @@ def test_what_is_concluded():
     )
 
 
-def test_what_is_concluded_of_a_position():
+def test_what_is_concluded_of_a_position_and_of_texts():
     more = {FLOOR.LEAST_POSITION: 8.0, FLOOR.POSITION: 9.5}
-    *_, last = FLOOR.sentences(told(**more))
+    more |= {FLOOR.LEAST_TEXT: 3.5, FLOOR.TEXT: 7.0}
+    *_, position, text = FLOOR.sentences(told(**more))
 
-    assert "check it takes 1.60 times (1.60 to 1.60) the time of" in last
-    assert last.endswith("step 05 1.90 times (1.90 to 1.90): 1.5 µs more.")
+    assert "check it takes 1.60 times (1.60 to 1.60) the time of" in position
+    assert position.endswith("05 1.90 times (1.90 to 1.90): 1.5 µs more.")
+    assert text.endswith("3.5 µs at the least, and step 05 7.0 µs.")
 
 
 def test_what_is_concluded_with_orjson():

@@ -31,6 +31,7 @@ DUTIES = {
 }
 LAST, WHOLE, ORJSON = [*DUTIES][-1], "05 benchmarks", ", with orjson"
 LEAST_POSITION, POSITION = "the least, position", f"{WHOLE}, position"
+LEAST_TEXT, TEXT = "the least, 16 pipelined", f"{WHOLE}, 16 pipelined"
 
 
 def arms(options):
@@ -46,6 +47,8 @@ def arms(options):
         every += [
             arm(LEAST_POSITION, {"DUTY": "kept"}, case=shapes.POST),
             arm(POSITION, {}, shapes.POSITIONS, shapes.POST),
+            arm(LEAST_TEXT, {"DUTY": "together"}, case=shapes.PIPELINED),
+            arm(TEXT, {}, shapes.PLAINTEXT, shapes.PIPELINED),
         ]
     if find_spec("orjson") and not options.quick:
         env = {"DUTY": DUTIES[LAST], "JSON": "orjson"}
@@ -82,6 +85,7 @@ def sentences(result):
     said = [floor(raw, whole), rest(least, whole), duties(result)]
     if POSITION in known:
         said.append(position(known[LEAST_POSITION], known[POSITION]))
+        said.append(text(known[LEAST_TEXT], known[TEXT]))
     fast = [known[n] for n in (LAST + ORJSON, WHOLE + ORJSON) if n in known]
     if fast:
         ratios = [times(arm["ratio"]) for arm in fast]
@@ -129,6 +133,14 @@ def position(least, whole):
         "For a position, to decode it and to let the same handler check it"
         f" takes {times(least['ratio'])} the time of a bare answer, and step"
         f" 05 {times(whole['ratio'])}: {more:.1f} µs more."
+    )
+
+
+def text(least, whole):
+    """Say the same of a text that was pipelined."""
+    return (
+        f"One of 16 pipelined texts takes {cost(least):.1f} µs at the least,"
+        f" and step 05 {cost(whole):.1f} µs."
     )
 
 

@@ -1,10 +1,11 @@
-"""Answer a hello, or a position, with as little as Python can.
+"""Answer a hello, a position or texts with as little as Python can.
 
 Knows: one route, one kind of answer, fields that came before.
 Does not know: limits, errors, where content ends. No server to use.
 
 `DUTY` says which is the last one that is done, of a hello one duty more each
-time; "kept" is a position, in one segment. `JSON=orjson` says who encodes.
+time; "kept" is a position, in one segment; "together" are texts that were
+pipelined, in one segment too. `JSON=orjson` says who encodes.
 """
 
 import asyncio
@@ -32,7 +33,10 @@ ANSWER = (
     b"%b%b"
 )
 NOTHING = b"HTTP/1.1 204 No Content\r\n%b"
+TEXT = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b"
+END = b"\r\n\r\n"
 LINE = re.compile(r'(GET|POST) (/[!"$-~]*) HTTP/1\.1')
+PLAINTEXT = Path(__file__).with_name("plaintext.py")
 POSITIONS = Path(__file__).parents[1] / "positions.py"
 
 
@@ -162,7 +166,7 @@ class Kept(Served):
     handler = staticmethod(runpy.run_path(str(POSITIONS))["keep"])
 
     def understand(self, data):
-        head, end, content = data.partition(b"\r\n\r\n")
+        head, end, content = data.partition(END)
         request = super().understand(head + end)
         request.json, _ = decoder.raw_decode(content.decode())
         return request
@@ -171,12 +175,53 @@ class Kept(Served):
         self.transport.write(NOTHING % date_line(time.time() // 1))
 
 
+class Text:
+    """What the handler of texts answers."""
+
+    def __init__(self):
+        self.headers = {}
+
+
+class Together(Served):
+    """Texts that were pipelined are answered by one call of the system."""
+
+    routes = {("GET", "/plaintext"): {}}
+    handler = staticmethod(runpy.run_path(str(PLAINTEXT))["plaintext"])
+
+    def data_received(self, data):
+        *heads, _ = data.split(END)
+        self.requests += [self.understand(head + END) for head in heads]
+        if not self.arrival.done():
+            self.arrival.set_result(None)
+
+    def find(self, request):
+        return self.routes[request.method, request.path]
+
+    async def serve(self):
+        while True:
+            await self.arrival
+            self.arrival, answers = self.loop.create_future(), []
+            for request in self.requests:
+                response = Text()
+                await self.handler(request, response, **self.find(request))
+                answers.append(self.render(response))
+            self.requests.clear()
+            self.transport.write(b"".join(answers))
+
+    def render(self, response):
+        kind = response.headers["content-type"].encode()
+        content = response.body.encode()
+        date = date_line(time.time() // 1)
+        return TEXT % (kind, len(content), date, content)
+
+
 DUTIES = {
     "made": Made,
     "understood": Understood,
     "handled": Handled,
     "served": Served,
     "kept": Kept,
+    "together": Together,
 }
 least = DUTIES[os.environ.get("DUTY", "served")]
 app = SimpleNamespace(Protocol=lambda app: least())  # to be counted
