@@ -354,6 +354,37 @@ async def test_stop_closes_a_connection_that_asks_nothing_more(step):
     assert not connection.task.cancelled()
 
 
+@pytest.mark.steps("03")
+@pytest.mark.parametrize("asked", [b"", GET])
+async def test_stop_of_step_03_does_not_wait_for_ever(
+    step, monkeypatch, asked
+):
+    """Who has only connected is left at once, who stays after a while."""
+    monkeypatch.setattr(step.modules["pico"], "GRACE", 0.01 if asked else 60)
+    app, made = step.Pico(), asyncio.Event()
+
+    class Protocol(app.Protocol):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            made.set()
+
+    app.Protocol = Protocol
+    async with asyncio.timeout(5), app.serve(port=0) as server:
+        port = int(server.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(asked)
+        if asked:
+            await reader.readuntil(b"\r\n\r\nNot Found")
+        await made.wait()
+        (connection,) = app.connections
+        if not asked:  # It hears at once that it was left.
+            left = asyncio.create_task(reader.read())
+            left.add_done_callback(lambda _: writer.close())
+
+    assert connection.task.cancelled() == bool(asked)
+    writer.close()
+
+
 @right_steps
 async def test_stop_answers_all_requests_that_were_read(step, ask):
     app = step.Pico()

@@ -109,3 +109,55 @@ async def test_task_that_was_cancelled_is_no_end_of_ours(step, ask, caplog):
 
     assert answer.status == 500
     assert "CancelledError" in caplog.text
+
+
+async def cancelled():
+    part = asyncio.create_task(asyncio.sleep(0))
+    part.cancel()
+    await part
+
+
+async def test_part_of_a_stream_that_was_cancelled_is_a_500(step, ask, caplog):
+    async def pieces():
+        await cancelled()
+        yield b"never"
+
+    async def handler(response):
+        response.body = pieces()
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
+    assert "CancelledError" in caplog.text
+
+
+async def test_stream_that_is_cancelled_by_its_part_is_told(step, ask, caplog):
+    async def pieces():
+        yield b"begun"
+        await cancelled()
+
+    async def handler(response):
+        response.body = pieces()
+
+    (answer,) = (await ask(app_with(step, handler), GET)).answers
+
+    assert (answer.content, answer.complete) == (b"begun", False)
+    assert "An answer was broken off" in caplog.text
+
+
+@pytest.mark.steps("04", "05")
+@pytest.mark.parametrize("hook", ["request", "response", "error"])
+async def test_listener_whose_part_was_cancelled_is_a_500(
+    step, ask, caplog, hook
+):
+    async def handler(response):
+        if hook == "error":
+            raise step.messages.HttpError(404)
+
+    app = app_with(step, handler)
+    app.listen(hook)(lambda *words: cancelled())
+
+    answer = await only(await ask(app, GET))
+
+    assert answer.status == 500
+    assert "CancelledError" in caplog.text

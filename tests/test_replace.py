@@ -312,3 +312,36 @@ def test_each_example_has_its_page_and_each_page_is_listed(step):
         *(name.capitalize() for name in names),
         "Server",
     }
+
+
+async def test_response_of_a_subclass_has_cookies_of_its_own(step, fetch):
+    class Jar(step.messages.Cookies):
+        """Cookies that expire with the browser."""
+
+    class Response(step.Pico.Response):
+        def __init__(self, app):
+            super().__init__(app)
+            self.cookies = Jar()
+
+    app = step.Pico()
+    app.Response = Response
+
+    @app.route("/")
+    async def index(request, response):
+        response.cookies.set("a", "b")
+        response.body = type(response.cookies).__name__
+
+    answer = await fetch(app, "/")
+
+    assert answer.content == b"Jar"
+    assert answer.field("set-cookie") == "a=b; Path=/"
+
+
+def test_request_is_made_by_hand_in_the_same_way(step):
+    app = step.Pico()
+    headers = app.Headers({"cookie": "a=b"})
+
+    request = app.Request(app, "GET", "/?c=d", "1.1", headers)
+
+    assert request.cookies == {"a": "b"}
+    assert request.query.get("c") == "d"

@@ -71,6 +71,7 @@ USUAL = [
     GET.replace(b"1.1", b"1.0"),
     GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
     POST + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+    POST + b"Content-Length: 0\r\n\r\n",
     POST + b"Content-Length: 5\r\n\r\nhello",
     POST + b"Content-Length: 5\r\n\r\nhe",
     POST + b"Content-Length: %d\r\n\r\n" % len(GET) + GET,
@@ -123,7 +124,7 @@ def told(request):
         "trailers": dict(request.trailers),
         "framing": (request.keep_alive, request.length, request.complete),
         "waits": request.awaits_continue,
-        "content": (request.content or b"", bytes(request.arrived)),
+        "content": (request.content, bytes(request.arrived)),
     }
 
 

@@ -13,7 +13,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, unquote
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-YES, NO = ["1", "on", "true", "yes"], ["0", "off", "false", "no"]
+YES, NO = ["1", "on", "t", "true", "yes"], ["0", "f", "false", "no", "off"]
 URLENCODED = "application/x-www-form-urlencoded"
 
 

@@ -24,6 +24,7 @@ except ImportError:  # No uvloop on Windows: asyncio's own loop will do.
 
 
 logger = logging.getLogger("pico")
+GRACE = 5  # seconds for answers that are begun
 
 
 async def options(request, response, allow):
@@ -104,9 +105,8 @@ class Pico(UserDict):
     def refuse(self, error):
         """Return the response to an error; only the log is told of others
         than HttpError."""
-        if isinstance(error, CancelledError):
-            if current_task().cancelling():
-                raise error  # It is meant for us, and not for a part of it.
+        if isinstance(error, CancelledError) and current_task().cancelling():
+            raise error  # It is meant for us, and not for a part of it.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)
             error = HttpError(500)
@@ -144,8 +144,16 @@ class Pico(UserDict):
             yield SimpleNamespace(url=f"http://{host}:{port}")
         finally:
             server.close()
-            connections = set(self.connections)
-            for connection in connections:
-                connection.stop()
-            tasks = [connection.task for connection in connections]
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.stop_connections()
+
+    async def stop_connections(self):
+        """Answer what was begun, and wait for clients, but not for ever."""
+        connections = set(self.connections)
+        for connection in [*connections, *connections]:
+            connection.stop()
+        tasks = {connection.task for connection in connections}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -133,13 +133,14 @@ async def test_headers_have_no_case(step):
 
 
 async def test_query_is_typed(step):
-    request = await asked(step, query="page=2&zoom=1.5&all=on&tag=a&tag=b+c")
+    text = "page=2&zoom=1.5&all=on&far=f&tag=a&tag=b+c"
+    request = await asked(step, query=text)
 
     query = request.query
 
     assert query.int("page") == 2
     assert query.float("zoom") == 1.5
-    assert query.bool("all") is True
+    assert (query.bool("all"), query.bool("far")) == (True, False)
     assert query.list("tag") == ["a", "b c"]
     assert query.get("tag") == "a"
     assert query.int("limit", 10) == 10

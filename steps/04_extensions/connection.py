@@ -139,7 +139,7 @@ class Connection(Flow):
                     head, request.awaits_continue = b"", False
                 # Others have their turn, and the news that it has left.
                 await (self.room or asyncio.sleep(0))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             if not head:
                 raise
             more = self.send(request, self.app.refuse(error))
@@ -184,7 +184,8 @@ class Connection(Flow):
     def ended(self, task):
         """An answer that breaks off must not look like a whole one."""
         error = None if task.cancelled() else task.exception()
-        if error and error is not self.parser.error:  # as the client's is
+        ours = error and error is not self.parser.error  # the client's is not
+        if ours or (task.cancelled() and not task.cancelling()):
             logger.error("An answer was broken off", exc_info=error)
         if self.transport and (error or task.cancelled()):
             self.transport.abort()

@@ -113,7 +113,7 @@ class Pico(UserDict):
             response = await self.recover(request, error)
         try:
             await self.hook("response", request, response)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             response = self.refuse(error)
         return response
 
@@ -138,7 +138,7 @@ class Pico(UserDict):
         response = self.refuse(error)
         try:
             await self.hook("error", request, response, error)
-        except Exception as another:
+        except (Exception, CancelledError) as another:
             response = self.refuse(another)
         return response
 
@@ -163,9 +163,8 @@ class Pico(UserDict):
     def refuse(self, error):
         """Return the response to an error; only the log is told of others
         than HttpError."""
-        if isinstance(error, CancelledError):
-            if current_task().cancelling():
-                raise error  # It is meant for us, and not for a part of it.
+        if isinstance(error, CancelledError) and current_task().cancelling():
+            raise error  # It is meant for us, and not for a part of it.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)
             error = HttpError(500)

@@ -13,7 +13,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, unquote
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-YES, NO = ["1", "on", "true", "yes"], ["0", "off", "false", "no"]
+YES, NO = ["1", "on", "t", "true", "yes"], ["0", "f", "false", "no", "off"]
 URLENCODED = "application/x-www-form-urlencoded"
 decoder = json.JSONDecoder()
 
@@ -203,8 +203,7 @@ class Request(UserDict):
 
     @cached_property
     def headers(self):
-        known = getattr(self.fields, "joined", None)
-        return self.app.Headers(known or join(self.fields))
+        return self.app.Headers(getattr(self.fields, "joined", self.fields))
 
     @property
     def files(self):
@@ -238,7 +237,6 @@ class Response:
 
     status = HTTPStatus.OK
     body = b""  # or text, or an async iterator of bytes
-    jar = {}  # all share it, until somebody asks for cookies
 
     def __init__(self, app):
         self.app = app
@@ -257,7 +255,7 @@ class Response:
             location, status = location
         self.headers["location"], self.status = location, status
 
-    cookies = property(lambda s: vars(s).setdefault("jar", s.app.Cookies()))
+    cookies = cached_property(lambda self: self.app.Cookies())
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
     html = property(None, html, doc="Answer with a page.")
     redirect = property(None, redirect, doc="Send the client elsewhere.")

@@ -22,7 +22,8 @@ class RecallingParser(RequestParser):
     """
 
     max_known = 256  # blocks of fields, each shorter than a slice
-    known = {}  # block: fields, whether to keep alive, length of content
+    # block: fields, whether to keep alive, length of content if it has one
+    known = {}
     # Requests in a row that may be new, until we look no more: a proxy may
     # give each one a number.
     max_new = 16
@@ -58,13 +59,13 @@ class RecallingParser(RequestParser):
                 block, end, content = block.partition(b"\r\n\r\n")
                 known = self.known.get(block + end)
             found = known and LINE.fullmatch(line.decode())
-            if not found or len(content) < known[2]:
+            if not found or len(content) < (known[2] or 0):
                 return False
             fields, alive, length = known
             method, url = found.groups()
             request = self.app.Request(self.app, method, url, "1.1", fields)
             request.keep_alive, request.complete = alive, True
-            if length:
+            if length is not None:
                 request.length, request.content = length, None
                 request.arrived = content[:length]
             self.requests.append(request)
@@ -87,5 +88,6 @@ class RecallingParser(RequestParser):
             if names.isdisjoint(DEMANDING):
                 if len(self.known) >= self.max_known:
                     self.known.clear()
-                known = request.fields, request.keep_alive, request.length
+                length = request.length if request.content is None else None
+                known = request.fields, request.keep_alive, length
                 self.known[block + end] = known

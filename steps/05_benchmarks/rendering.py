@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 STATUS = {s.value: f"HTTP/1.1 {s} {s.phrase}\r\n".encode() for s in HTTPStatus}
 TEXT = "text/plain; charset=utf-8"
+NONE = {}  # of the cookies that most answers do not set
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\0[\t -~\x80-\xff]*")
@@ -28,7 +29,7 @@ def render_head(request, response):
     lines = [STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
     for name, value in fields.items():
         lines.append(field_line(name, str(value)))
-    for cookie in response.jar.values():
+    for cookie in vars(response).get("cookies", NONE).values():
         lines.append(field_lines([f"set-cookie\0{cookie.OutputString()}"]))
     stays = request.keep_alive and request.version == "1.1"
     if status == 200 and stays and isinstance(response.body, bytes):

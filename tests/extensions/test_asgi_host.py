@@ -507,6 +507,75 @@ async def test_asgi_host_logs_what_fails_behind_a_head(
     assert app.tasks == set()
 
 
+async def test_asgi_host_lets_others_in_while_nobody_hears(step):
+    """A HEAD that is answered with many pieces waits for nobody."""
+    sent, many = [], 100_000
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await begin(send)
+        with contextlib.suppress(OSError):
+            while len(sent) < many:
+                await send(body(b"tick", more=True))
+                sent.append(1)
+            await send(body(b""))
+
+    app = with_turn(host(step, application))
+    async with app.serve(port=0) as server:
+        address = server.host, server.port
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(get().replace(b"GET", b"HEAD"))
+        await reader.readuntil(b"\r\n\r\n")
+        other, asking = await asyncio.open_connection(*address)
+        asking.write(get("/hello/turn"))
+        await other.readuntil(b"turn")
+        meanwhile = len(sent)
+        asking.close()
+        writer.close()
+
+    assert meanwhile < many
+
+
+@pytest.mark.parametrize(
+    ("method", "field", "status"),
+    [(b"HEAD", b"b", 200), (b"GET", b"b", 304), (b"GET", b"\n", 200)],
+)
+async def test_asgi_host_lets_one_application_work_on_unheard(
+    step, method, field, status
+):
+    """Also one whose head was refused, as it was none."""
+    runs = []
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        runs.append(scope)
+        await begin(send, (b"a", field), status=status)
+        try:
+            while True:
+                await send(body(b"tick", more=True))
+                await asyncio.sleep(0)
+        finally:
+            runs.remove(scope)
+
+    app = host(step, application)
+    async with app.serve(port=0) as server:
+        reader, writer = await asyncio.open_connection(
+            server.host, server.port
+        )
+        for _ in range(5):
+            writer.write(get().replace(b"GET", method))
+            await reader.readuntil(b"\r\n\r\n")
+        for _ in range(50):
+            await asyncio.sleep(0)
+        left = len(runs)
+        writer.close()
+
+    assert left == 1
+    assert runs == []
+
+
 # Content that fails
 
 POST = b"POST / HTTP/1.1\r\nhost: pico\r\n"

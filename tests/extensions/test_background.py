@@ -126,6 +126,29 @@ async def test_background_forgets_work_if_an_error_is_answered(step, fetch):
     assert (answer.status, done) == (409, [])
 
 
+@pytest.mark.parametrize(("begun", "status"), [(False, 500), (True, 200)])
+async def test_background_forgets_work_if_a_stream_fails_at_once(
+    step, ask, begun, status
+):
+    app = background_app(step)
+    done = []
+
+    async def pieces():
+        if begun:
+            yield b"a"
+        raise RuntimeError("cannot go on")
+
+    @app.route("/")
+    async def home(request, response):
+        response.after(done.append, 1)
+        response.body = pieces()
+
+    exchange = await ask(app, b"GET / HTTP/1.1\r\nhost: pico\r\n\r\n")
+
+    assert exchange.answers[0].status == status
+    assert done == [1] * begun
+
+
 async def test_background_logs_what_fails(step, fetch, caplog):
     app = background_app(step)
 

@@ -345,6 +345,11 @@ async def test_compress_answers_for_files(step, fetch, tmp_path):
     assert (known.status, known.field("etag")) == (304, tag)
     assert known.field("vary") == whole.field("vary") == "Accept-Encoding"
     assert (part.status, sent(part)) == (206, (NO_GZIP, b"hello"))
+    # A part is one of the file, and not of what was compressed.
+    assert (part.field("vary"), whole.field("accept-ranges")) == (
+        "Accept-Encoding",
+        None,
+    )
     assert sent(short) == (NO_GZIP, b"short")
 
 

@@ -272,3 +272,11 @@ def test_cors_refuses_what_is_no_origin(step, origin):
         step.modules["extensions.cors"].cors(app, origin)
 
     assert app.listeners == {}
+
+
+async def test_cors_takes_one_method_and_one_field_as_texts(step, fetch):
+    app = cors_app(step, methods="PUT", headers="x-token")
+
+    answer = await fetch(app, "/users", *PREFLIGHT, method="OPTIONS")
+
+    assert told(answer, ALLOW_METHODS, ALLOW_HEADERS) == ["PUT", "x-token"]

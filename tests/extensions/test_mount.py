@@ -1,5 +1,7 @@
 """What the extension `mount` does, on the steps that have it."""
 
+import asyncio
+
 import pytest
 
 pytestmark = pytest.mark.steps("04", "05")
@@ -183,6 +185,109 @@ async def test_mount_streams_what_an_app_streams(step, fetch):
     answer = await fetch(outer, "/api/stream")
 
     assert answer.content == b"ab"
+
+
+async def test_mount_shows_the_app_its_request_also_while_it_streams(
+    step, fetch
+):
+    outer, inner = mounted(step)
+    inner.Request = type("Small", (inner.Request,), {"max_content": 3})
+    seen = []
+
+    @inner.route("/stream/{name}", methods=["POST"], lazy_body=True)
+    async def stream(request, response, name):
+        async def pieces():
+            try:
+                yield request.path
+                yield request.route.path
+                yield str(request.app is inner)
+                await request.read()
+            finally:
+                seen.append(request.app is inner)
+
+        response.body = (piece.encode() async for piece in pieces())
+
+    @outer.listen("response")
+    def note(request, response):
+        seen.append(request.app is outer)
+
+    app = with_pieces(outer)
+    answer = await fetch(app, "/api/stream/a", method="POST", content=b"much")
+
+    assert answer.content == b"/stream/a/stream/{name}TrueHttpError"
+    assert seen == [True, True]
+
+
+def with_pieces(app):
+    """Return an app that says which error ended a stream."""
+
+    @app.listen("response")
+    def spell(request, response):
+        async def spelt(body):
+            try:
+                async for piece in body:
+                    yield piece
+            except Exception as error:
+                yield type(error).__name__.encode()
+
+        response.body = spelt(response.body)
+
+    return app
+
+
+async def test_mount_ends_the_events_of_an_app_when_the_server_stops(step):
+    outer, inner = mounted(step)
+    step.modules["extensions.sse"].sse(inner)
+
+    @inner.route("/news", protocol="sse")
+    async def news(request, response):
+        yield "a"
+        await asyncio.Event().wait()
+
+    async def rest(reader, writer):
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+
+    async with outer.serve(port=0) as server:
+        reader, writer = await asyncio.open_connection(
+            server.host, server.port
+        )
+        writer.write(b"GET /api/news HTTP/1.1\r\nhost: pico\r\n\r\n")
+        await reader.readuntil(b"data: a\n\n\r\n")
+        left = asyncio.create_task(rest(reader, writer))
+        server.grace = 60
+
+    assert await asyncio.wait_for(left, 5) == b"0\r\n\r\n"
+
+
+async def test_mount_keeps_sessions_of_two_apps_apart(step, fetch):
+    outer, inner = mounted(step)
+    sessions = step.modules["extensions.sessions"].sessions
+    sessions(outer, keys=["o" * 16], cookie="outer")
+    sessions(inner, keys=["i" * 16], cookie="inner")
+
+    @outer.route("/name/{name}")
+    @inner.route("/name/{name}")
+    async def name(request, response, name):
+        before = request["session"].get("name")
+        request["session"]["name"] = name
+        response.body = str(before)
+
+    first = await fetch(outer, "/name/ada")
+    cookie = first.field("set-cookie").partition(";")[0]
+    inside = await fetch(outer, "/api/name/bob", f"cookie: {cookie}")
+    again = await fetch(outer, "/name/eve", f"cookie: {cookie}")
+
+    assert cookie.startswith("outer=")
+    assert [a.content for a in (first, inside, again)] == [
+        b"None",
+        b"None",
+        b"ada",
+    ]
+    (told,) = [value for name, value in inside.fields if name == "set-cookie"]
+    assert told.startswith("inner=")
 
 
 async def test_mount_lets_the_app_read_the_content(step, fetch):

@@ -1,5 +1,6 @@
 """What the extension `named_url` does, on the steps that have it."""
 
+from functools import partial
 from urllib.parse import unquote
 
 import pytest
@@ -126,3 +127,15 @@ def test_url_for_a_function_beside_a_class_keeps_its_name(step):
         pass
 
     assert app.url_for("flight") == app.url_for("start") == "/flight"
+
+
+def test_named_url_leaves_a_handler_without_a_name_alone(step):
+    app = step.Pico()
+    url_for = step.modules["extensions.named_url"].named_url(app)
+    app.route("/a")(partial(print))
+
+    @app.route("/hello/{name}")
+    async def hello(request, response, name):
+        """Greet nobody."""
+
+    assert url_for("hello", name="ada") == "/hello/ada"

@@ -143,3 +143,19 @@ async def test_slow_keeps_the_name_of_a_handler(step):
         """Answer nothing."""
 
     assert url_for("home") == "/ada"
+
+
+async def test_slow_names_what_has_no_name(step, fetch, caplog):
+    app, clock = step.Pico(), Clock()
+    step.modules["extensions.slow"].slow(app, clock=clock)
+
+    class Handler:
+        async def __call__(self, request, response):
+            clock.passes(1)
+
+    app.route("/")(Handler())
+
+    answer = await fetch(app, "/")
+
+    assert answer.status == 200
+    assert "Handler object at" in caplog.text

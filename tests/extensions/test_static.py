@@ -434,7 +434,7 @@ async def test_static_sends_no_part_to_head(step, fetch, public):
     ("unless", "status"),
     [
         ("{tag}", 206),
-        (DATE, 206),
+        (DATE, 200),  # It tells nothing of what was compressed.
         ("W/{tag}", 200),
         ('"other"', 200),
         ("Wed, 15 Nov 2023 22:13:20 GMT", 200),
@@ -482,3 +482,28 @@ async def test_static_takes_a_name(step, fetch, tmp_path):
 
     assert urls == ["/static/a.txt", "/manual/a.txt"]
     assert [answer.content for answer in answers] == [b"hello"] * 2
+
+
+async def test_static_adds_the_slash_that_a_prefix_lacks(step, fetch, public):
+    app = static_app(step, public, prefix="/assets")
+
+    answers = [
+        await fetch(app, path) for path in ("/assets/a.txt", "/assetsa.txt")
+    ]
+
+    assert [answer.status for answer in answers] == [200, 404]
+
+
+@pytest.mark.parametrize("path", ["/etc/hosts", "//host/share", "a:b", "nul"])
+def test_static_does_not_even_look_elsewhere(step, public, monkeypatch, path):
+    """On Windows a look at `//host/share` asks that host."""
+    static = step.modules["extensions.static"]
+    looked = []
+    monkeypatch.setattr(
+        type(public), "resolve", lambda self: looked.append(self) or self
+    )
+
+    with pytest.raises(step.messages.HttpError):
+        static.find(public, path, "index.html")
+
+    assert looked == []

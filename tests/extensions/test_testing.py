@@ -1,5 +1,6 @@
 """What the extension `testing` does, in a project of its own."""
 
+import asyncio
 import subprocess
 import sys
 
@@ -181,3 +182,23 @@ async def test_client_is_a_block_for_other_runners(step):
         answer = await asked.get("/")
 
     assert (answer.body, told) == (b"ada", ["started", "stopped"])
+
+
+async def test_client_that_is_cancelled_hangs_up(step):
+    app, asked = step.Pico(), asyncio.Event()
+
+    @app.route("/")
+    async def index(request, response):
+        asked.set()
+        await asyncio.Event().wait()
+
+    client = step.modules["extensions.testing_client"].Client
+
+    async with client(app) as one:
+        task = asyncio.create_task(one.get("/"))
+        await asked.wait()
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5)
+
+    assert task in done
+    assert app.connections == set()

@@ -428,7 +428,7 @@ async def test_websocket_reads_no_more_than_a_handler_wants(step):
 
     async with joined(app, "/slow", compression=None) as ws:
         sending = asyncio.create_task(send_all(ws, bytes(2**16), 1000))
-        await until(lambda: sockets and sockets[0].paused)
+        await until(lambda: sockets and sockets[0].full)
         await turns()
         kept = len(sockets[0].messages), len(sockets[0].unparsed)
         go.set()
@@ -438,6 +438,47 @@ async def test_websocket_reads_no_more_than_a_handler_wants(step):
 
     assert kept[0] == sockets[0].max_queue
     assert kept[1] < 2**18
+
+
+def flooded(step):
+    """Return an app, and a list for its one WebSocket that hears nothing."""
+    app, sockets = websocket_app(step), []
+
+    @app.route("/flood", protocol="websocket")
+    async def flood(request, ws):
+        sockets.append(ws)
+        await ws.lost.wait()
+
+    return app, sockets
+
+
+async def test_websocket_lets_others_have_their_turn(step):
+    app, sockets = flooded(step)
+    data = frame("PONG") * 4096
+
+    async with joined(app, "/flood"):
+        await until(lambda: sockets)
+        sockets[0].data_received(data)
+        left = len(sockets[0].unparsed)
+        sockets[0].parse()  # as does who receives
+        same, paused = len(sockets[0].unparsed), sockets[0].paused
+        await turns()
+        rest = len(sockets[0].unparsed), sockets[0].paused
+
+    slice_ = step.modules["extensions.websocket_flow"].SLICE
+    assert (left, same, paused) == (len(data) - slice_, left, True)
+    assert rest == (0, False)
+
+
+async def test_websocket_hears_all_that_came_before_the_end(step):
+    app, sockets = flooded(step)
+
+    async with joined(app, "/flood"):
+        await until(lambda: sockets)
+        sockets[0].data_received(frame("PONG") * 4096 + frame("TEXT", b"a"))
+        sockets[0].eof_received()
+
+    assert [*sockets[0].messages] == ["a"]
 
 
 async def send_all(ws, message, count):
@@ -936,3 +977,24 @@ async def test_websocket_talks_with_a_browser(step):
         await browser.close()
 
     assert said == ["pico", "permessage-deflate", [True, True], 4002]
+
+
+async def test_websocket_refuses_a_compression_that_ends(step):
+    """Python's zlib would keep all that comes behind its last block."""
+    press = zlib.compressobj(wbits=-15)
+    data = press.compress(b"abc") + press.flush(zlib.Z_FINISH)
+    last = bytearray(frame("BINARY", data))
+    last[0] |= 0x40  # compressed, as RSV1 says
+
+    async with by_hand(
+        websocket_app(step), "sec-websocket-extensions: permessage-deflate"
+    ) as (reader, writer):
+        await head_of(reader)
+        writer.write(last)
+        first, length = await reader.readexactly(2)
+        reason = await reader.readexactly(length)
+
+    assert first == 0x88
+    assert reason == (1002).to_bytes(2, "big") + (
+        b"The compressed stream has ended."
+    )

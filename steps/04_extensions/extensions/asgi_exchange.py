@@ -98,7 +98,9 @@ class Exchange:
             return
         if not self.over.is_set():
             self.whole = not event.get("more_body", False)
-            if not self.mute:
+            if self.mute:
+                await asyncio.sleep(0)  # Others have their turn.
+            else:
                 await self.events.put(event)
         if self.over.is_set() and not self.whole:
             raise OSError("The client has left.")

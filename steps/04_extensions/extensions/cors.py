@@ -92,7 +92,9 @@ def fields(**lists):
     {'access-control-allow-methods': 'GET, PUT'}
     """
     return {
-        f"access-control-{name.replace('_', '-')}": ", ".join(map(str, values))
+        f"access-control-{name.replace('_', '-')}": values
+        if isinstance(values, str)  # one alone
+        else ", ".join(map(str, values))
         for name, values in lists.items()
         if values
     }

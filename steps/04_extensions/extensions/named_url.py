@@ -27,7 +27,8 @@ def named_url(app):
         """Return the path of a route; LookupError if there is none."""
         for route in app.router.routes:
             given = route.payload.get("name")
-            own = (route.handler.__name__, classes.get(route.path))
+            handler = getattr(route.handler, "__name__", None)
+            own = (handler, classes.get(route.path))
             if name == given or (given is None and name in own):
                 return fill(route.path, parameters)
         raise LookupError(f"No route is called {name!r}.")

@@ -8,7 +8,6 @@ import hmac
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import cached_property
 from time import time
 
 MAX_COOKIE = 4096  # bytes, as browsers (RFC 6265, 6.1)
@@ -33,34 +32,47 @@ def sessions(
         text = request.cookies.get(cookie, "")
         return unsign(cookie, text, keys, max_age) or "{}"
 
-    app.Request = with_session(app.Request, read)
+    own = f"session {cookie}"
+    app.Request = with_session(app.Request, own, read)
 
     @app.listen("response")
     def save(request, response):
-        if "session" not in request.data and not request.ended:
+        if own not in request.data and own not in vars(request):
             return  # Nobody asked for it.
-        session = request.data.get("session") or {}
+        session = request.data.get(own) or {}
         protect(response)
         text = ENCODE(session)
-        if text != request.stored:
+        if text != (vars(request).get(own) or read(request)):
             age = max_age if session else 0
             signed = sign(cookie, text, keys[0]) if session else ""
             response.cookies.set(cookie, signed, max_age=age, **attributes)
             check_size(response.cookies[cookie].OutputString())
 
 
-def with_session(kind, read):
-    """Return a class of requests that have a session once it is asked for."""
+def with_session(kind, own, read):
+    """Return a class of requests that have a session once it is asked for.
+
+    It has a name of its own, as an app that is mounted may have another.
+    """
 
     class Request(kind):
-        stored = cached_property(read)  # the session as it came, in JSON
-        ended = False  # whether somebody has deleted it
+        def __contains__(self, name):
+            return super().__contains__(own if name == "session" else name)
+
+        def __getitem__(self, name):
+            return super().__getitem__(own if name == "session" else name)
+
+        def __setitem__(self, name, value):
+            super().__setitem__(own if name == "session" else name, value)
 
         def __missing__(self, name):
-            if name != "session":
+            if name != own:
                 raise KeyError(name)
-            text = "{}" if self.ended else self.stored
-            session = self.data[name] = json.loads(text)
+            if own in vars(self):  # It came, and was deleted.
+                text = "{}"
+            else:
+                text = vars(self)[own] = read(self)
+            session = self.data[own] = json.loads(text)
             return session
 
         def get(self, name, default=None):
@@ -69,9 +81,10 @@ def with_session(kind, read):
             return self[name] if asked else super().get(name, default)
 
         def __delitem__(self, name):
-            if name == "session":
-                self.ended = True
-                self.data.setdefault(name)
+            if name in ("session", own):
+                name = own
+                vars(self).setdefault(own, read(self))
+                self.data.setdefault(own)
             super().__delitem__(name)
 
     return Request

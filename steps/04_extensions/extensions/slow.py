@@ -34,7 +34,8 @@ def watched(view, threshold, clock):
         return view
 
     def report(spent):
-        name = f"{view.__module__}.{view.__qualname__}"
+        own = getattr(view, "__qualname__", repr(view))
+        name = f"{view.__module__}.{own}"
         logger.warning("%s held the loop for %.3f seconds", name, spent)
 
     @wraps(view)

@@ -26,7 +26,7 @@ def static(
     app, prefix="/static/", root="static", index="index.html", name="static"
 ):
     """Serve the files below `root`, and nothing that lies elsewhere."""
-    root = Path(root).resolve()
+    root, prefix = Path(root).resolve(), prefix.rstrip("/") + "/"
 
     @app.route(prefix)
     @app.route(f"{prefix}{{path:path}}", name=name)
@@ -44,17 +44,18 @@ def static(
 def find(root, path, index):
     """Return the file of a path; 404 unless it is one, and below `root`.
 
-    The path is resolved before it is compared: `..`, symbolic links and
-    absolute paths (`//etc/passwd`) lead nowhere else.
+    The path is resolved before it is compared: `..` and symbolic links lead
+    nowhere else. Absolute paths (`//etc/passwd`) are not looked at.
     """
+    if path.startswith("/") or FOREIGN.search(path):
+        raise HttpError(404)
     try:
         file = (root / path).resolve()
         if file.is_dir():
             file = (file / index).resolve()
         elif path.endswith(("/", "/.")):
             raise HttpError(404)
-        inside = file.is_relative_to(root) and file.is_file()
-        if not inside or FOREIGN.search(path):
+        if not (file.is_relative_to(root) and file.is_file()):
             raise HttpError(404)
         return file, file.stat()
     except (OSError, RuntimeError, ValueError) as error:  # loop, NUL, long
@@ -90,9 +91,9 @@ def wanted(request, response, size):
     """Return where to start and stop; a part of the file is a 206."""
     asked = RANGE.fullmatch(request.headers.get("range", ""))
     headers = response.headers
-    unless = request.headers.get("if-range", headers["etag"])
-    fresh = unless in (headers["etag"], headers["last-modified"])
-    if not (asked and fresh and request.method == "GET"):
+    # By its date a file is not known: it may have been sent compressed.
+    fresh = request.headers.get("if-range", headers["etag"])
+    if not (asked and fresh == headers["etag"] and request.method == "GET"):
         return 0, size
     first, last, suffix = asked.groups()
     start = int(first) if first else max(size - int(suffix), 0)

@@ -89,6 +89,9 @@ class Client:
         protocol.data_received(data)
         try:
             return await read(reader, transport.stream)
+        except BaseException:  # as a timeout is: the client hangs up
+            transport.abort()
+            raise
         finally:
             protocol.eof_received()
             await transport.closed

@@ -1,7 +1,7 @@
 """Keep a connection open, and talk both ways (RFC 6455).
 
 Knows: app, request; handlers that receive and send messages.
-Does not know: frames; what a message means.
+Does not know: how frames arrive; what a message means.
 """
 
 import asyncio
@@ -9,6 +9,8 @@ from functools import wraps
 
 from extensions.websocket_flow import FrameFlow
 from extensions.websocket_handshake import accept
+
+CONTINUATION, TEXT = 0, 1  # kinds of frames (RFC 6455, 5.2)
 
 
 def websocket(
@@ -91,6 +93,20 @@ class WebSocket(FrameFlow):
         super().__init__(core, transport)
         self.subprotocol = core.subprotocol
         self.task = asyncio.current_task()
+        self.message, self.is_text = bytearray(), False  # that has begun
+
+    def collect(self, frame):
+        """Add a frame to the message that it is a part of."""
+        if frame.opcode != CONTINUATION:
+            self.is_text = frame.opcode == TEXT
+        self.message += frame.data
+        if frame.fin:
+            message, self.message = bytes(self.message), bytearray()
+            try:
+                text = message.decode() if self.is_text else message
+            except UnicodeDecodeError:
+                return self.core.fail(1007, "The text is not UTF-8.")
+            self.messages.append(text)
 
     async def recv(self):
         """Return the next message: text, or bytes."""

@@ -4,6 +4,7 @@ Knows: app, request, response; what an ASGI server says and wants to hear.
 Does not know: the server; sockets.
 """
 
+from asyncio import CancelledError
 from math import inf
 
 from extensions.asgi_source import Source, read_request
@@ -81,7 +82,7 @@ async def write(request, response, source, send):
         elif not isinstance(pieces, bytes):
             pieces = aiter(pieces)
             first = await anext(pieces, b"")
-    except Exception as error:
+    except (Exception, CancelledError) as error:
         response = request.app.refuse(error)
         return await write(request, response, source, send)
     start = {"type": "http.response.start", "status": int(response.status)}

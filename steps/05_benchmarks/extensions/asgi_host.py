@@ -5,6 +5,7 @@ Does not know: how requests and messages become events, and events answers.
 """
 
 import asyncio
+from weakref import ref
 
 from extensions.asgi_exchange import Exchange
 from pico import Pico
@@ -53,6 +54,10 @@ class Host(Pico):
             exchange = Talk(request, **self.options)
         else:
             exchange = Exchange(request)
+        before = vars(request.source).get("exchange", lambda: None)()
+        if before:  # It may work on unheard, but not behind the next one.
+            before.end()
+        request.source.exchange = ref(exchange)
         scope = {**scope_of(request), "state": self.lifespan.state.copy()}
         self.spawn(exchange.run(self.application, scope))
         await exchange.answer(response)

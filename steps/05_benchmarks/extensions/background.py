@@ -54,9 +54,14 @@ def checked(work):
 
 async def followed(pieces, crew, later):
     """Yield a body, and then begin."""
+    begun = False
     try:
         async for piece in pieces:
+            begun = True
             yield piece
+    except Exception:
+        later = later if begun else ()  # else an error is answered
+        raise
     finally:
         if hasattr(pieces, "aclose"):
             await pieces.aclose()

@@ -30,7 +30,7 @@ def compress(app, minimum=500, level=6):
     @app.listen("response")
     def shrink(request, response):
         body = response.body
-        if response.status == 304:
+        if response.status in (206, 304):
             return unchanged(request, response)
         if isinstance(body, (bytes, str)):
             size = len(body)
@@ -45,7 +45,7 @@ def compress(app, minimum=500, level=6):
 
 
 def unchanged(request, response):
-    """Let a 304 say what its 200 would (RFC 9110, 15.4.5).
+    """Let a 206 or a 304 say what its 200 would (RFC 9110, 15.4.5).
 
     A client that names our tag as a weak one has what was compressed.
     """
@@ -64,11 +64,11 @@ def tell_caches(headers):
 
 
 def fit(request, response):
-    """Return whether an answer is a whole one, and shrinks."""
+    """Return whether an answer is one that shrinks."""
     headers, route = response.headers, request.route
-    if response.status in (204, 205, 206):
+    if response.status in (204, 205) or "content-encoding" in headers:
         return False
-    if "content-encoding" in headers or "content-range" in headers:
+    if response.status != 206 and "content-range" in headers:
         return False
     if "no-transform" in headers.get("cache-control", "").lower():
         return False
@@ -102,7 +102,8 @@ async def encode(response, level):
     """Replace a body by a shorter one, and say so."""
     headers, body = response.headers, response.body
     headers["content-encoding"] = "gzip"
-    headers.pop("content-length", None)
+    for name in ("content-length", "accept-ranges"):
+        headers.pop(name, None)
     tag = headers.get("etag", "")
     if tag.startswith('"'):  # other bytes, same meaning (8.8.1)
         headers["etag"] = f"W/{tag}"

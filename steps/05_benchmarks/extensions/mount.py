@@ -21,17 +21,24 @@ def mount(app, prefix, other):
     prefix = prefix.rstrip("/")
     if not (prefix + "/").startswith("/") or "{" in prefix:
         raise ValueError(f"{prefix!r} is no prefix: it looks like /api.")
-    app.listen("startup")(other.startup)
     app.listen("shutdown")(other.shutdown)
     kinds = {}  # of requests inside, by what they are outside
+
+    @app.listen("startup")
+    async def startup():
+        app.Protocol = both(app.Protocol, other.Protocol)
+        await other.startup()
 
     async def enter(request, response, path=""):
         kind = type(request)
         if kind not in kinds:
             kinds[kind] = both(other.Request, kind)
-        with inside(request, other, path, kinds[kind]):
+        view = seen(request, other, path, kinds[kind])
+        with inside(request, view):
             inner = await other.answer(request)
         response.status, response.body = inner.status, inner.body
+        if hasattr(inner.body, "__aiter__"):
+            response.body = streamed(inner.body, request, view)
         response.headers.update(inner.headers)
         response.cookies.update(inner.cookies)
 
@@ -40,23 +47,42 @@ def mount(app, prefix, other):
             app.route(path, METHODS, lazy_body=True)(enter)
 
 
+def seen(request, app, path, kind):
+    """Return what differs for who looks at a request from an inner app."""
+    path, question, query = "/" + path, *request.url.partition("?")[1:]
+    url = quote(path, SAFE) + question + query
+    found = {"__class__": kind, "app": app, "path": path, "url": url}
+    return {**found, "route": None}
+
+
 @contextmanager
-def inside(request, app, path, kind):
+def inside(request, view):
     """Let a request look as if it had been sent to the inner app."""
-    outside = request.app, request.url, request.path, request.route
-    outer_kind, request.__class__ = type(request), kind
-    _, question, query = request.url.partition("?")
-    request.app, request.path = app, "/" + path
-    request.url = quote(request.path, SAFE) + question + query
+    outside = {name: getattr(request, name) for name in view}
+    for name, value in view.items():
+        setattr(request, name, value)
     try:
         yield
     finally:
-        request.__class__ = outer_kind
-        request.app, request.url, request.path, request.route = outside
+        view["route"] = request.route
+        for name, value in outside.items():
+            setattr(request, name, value)
 
 
-def both(inner, outer):
-    """Return a class of requests with what extensions added to each app."""
-    if issubclass(outer, inner):
-        return outer
-    return type("Request", (inner, outer), {})
+async def streamed(body, request, view):
+    """Yield a body that is made as its handler was called: inside."""
+    with inside(request, view):
+        try:
+            async for piece in body:
+                yield piece
+        finally:
+            if hasattr(body, "aclose"):
+                await body.aclose()
+
+
+def both(first, second):
+    """Return a class with what extensions added to each app."""
+    for each, other in ((first, second), (second, first)):
+        if issubclass(each, other):
+            return each
+    return type(first.__name__, (first, second), {})

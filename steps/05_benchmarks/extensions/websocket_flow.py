@@ -1,14 +1,14 @@
 """Let frames in as they are wanted, and out as they are read.
 
-Knows: frames and messages, flow control, the clock of one WebSocket.
-Does not know: handlers, handshakes, what a message means.
+Knows: frames, flow control, the clock of one WebSocket.
+Does not know: handlers, handshakes, what frames are parts of.
 """
 
 import asyncio
 from collections import deque
 
 try:
-    from websockets.frames import CTRL_OPCODES, Opcode
+    from websockets.frames import CTRL_OPCODES
     from websockets.protocol import OPEN
 except ImportError as error:
     raise ImportError(
@@ -32,13 +32,11 @@ class FrameFlow(asyncio.Protocol):
 
     def __init__(self, core, transport):
         self.core, self.transport = core, transport
-        self.unparsed, self.message = bytearray(), bytearray()
-        self.is_text = False  # of the message that has begun
-        self.messages = deque()
+        self.unparsed, self.messages = bytearray(), deque()
         self.news, self.writable = asyncio.Event(), asyncio.Event()
         self.lost = asyncio.Event()
         self.writable.set()
-        self.leaving = self.paused = self.pinged = False
+        self.leaving = self.paused = self.pinged = self.later = False
         self.heard, self.sight, self.since = 0, None, 0.0
 
     # Bytes that come.
@@ -49,6 +47,8 @@ class FrameFlow(asyncio.Protocol):
         self.parse()
 
     def eof_received(self):
+        while self.unparsed and not (self.full or self.lost.is_set()):
+            self.take()
         self.core.receive_eof()
         self.flush()
 
@@ -68,35 +68,35 @@ class FrameFlow(asyncio.Protocol):
         return self.open and (crowded or not self.writable.is_set())
 
     def parse(self):
-        """Take apart what came, as long as there is room."""
+        """Take a slice apart if there is room; then it is others' turn."""
         self.flush()
-        while self.unparsed and not (self.full or self.lost.is_set()):
-            self.core.receive_data(bytes(self.unparsed[:SLICE]))
-            del self.unparsed[:SLICE]
-            for frame in self.core.events_received():
-                if frame.opcode not in CTRL_OPCODES and not self.leaving:
-                    self.collect(frame)
-            self.flush()
+        lost, later = self.lost.is_set(), self.later
+        if self.unparsed and not (self.full or lost or later):
+            self.take()
+            if self.unparsed:
+                self.later = True
+                asyncio.get_running_loop().call_soon(self.go_on)
         self.news.set()
-        if self.paused != self.full and not self.transport.is_closing():
-            self.paused = self.full
+        crowded = self.full or len(self.unparsed) > SLICE
+        if self.paused != crowded and not self.transport.is_closing():
+            self.paused = crowded
             if self.paused:
                 self.transport.pause_reading()
             else:
                 self.transport.resume_reading()
 
-    def collect(self, frame):
-        """Add a frame to the message that it is a part of."""
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self.is_text = frame.opcode is Opcode.TEXT
-        self.message += frame.data
-        if frame.fin:
-            message, self.message = bytes(self.message), bytearray()
-            try:
-                text = message.decode() if self.is_text else message
-            except UnicodeDecodeError:
-                return self.core.fail(1007, "The text is not UTF-8.")
-            self.messages.append(text)
+    def go_on(self):
+        self.later = False
+        self.parse()
+
+    def take(self):
+        """Take a slice apart: the frames in it, or a part of one."""
+        self.core.receive_data(bytes(self.unparsed[:SLICE]))
+        del self.unparsed[:SLICE]
+        for frame in self.core.events_received():
+            if frame.opcode not in CTRL_OPCODES and not self.leaving:
+                self.collect(frame)
+        self.flush()
 
     # Bytes that go.
 

@@ -5,8 +5,13 @@ Does not know: what is said once it is open.
 """
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, InvalidOrigin
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidOrigin,
+    ProtocolError,
+)
 from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
     ServerPerMessageDeflateFactory,
 )
 from websockets.http11 import Request
@@ -27,6 +32,16 @@ NO_UPGRADE = (
     "A WebSocket begins with the fields connection: upgrade and"
     " upgrade: websocket."
 )
+
+
+class Deflate(PerMessageDeflate):
+    """Compression that may not end: zlib would keep all that comes then."""
+
+    def decode(self, frame, **limits):
+        decoded = super().decode(frame, **limits)
+        if getattr(getattr(self, "decoder", None), "eof", False):
+            raise ProtocolError("The compressed stream has ended.")
+        return decoded
 
 
 async def accept(request, **options):
@@ -59,6 +74,8 @@ def negotiate(request, core):
     if answer.status_code != 101:
         hints = UPGRADE if answer.status_code == 400 else {}
         raise HttpError(answer.status_code, f"{core.handshake_exc}.", hints)
+    for extension in core.extensions:
+        extension.__class__ = Deflate
     return answer
 
 
