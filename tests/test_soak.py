@@ -37,7 +37,7 @@ from extensions.sessions import sessions
 
 app = Pico()
 app.Server.interval = 0.05
-app.Protocol.head_timeout = 1
+app.Protocol.head_timeout = 4
 cors(app, origin="https://example.org")
 request_id(app)
 sessions(app, keys=["not a secret: it signs cookies of a test"])

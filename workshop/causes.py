@@ -140,6 +140,16 @@ def not_there(name: str) -> str:
     return f"The name {'listen' if name == 'hooks' else name} in pico.py"
 
 
+def left_over(outcome: Outcome, seen: Seen) -> Finding | None:
+    if "unraisable exception warning" not in outcome.reason:
+        return None
+    return Finding(
+        "When all was over, something was left: is each connection closed,"
+        " and each task awaited?",
+        symbols=("connection.Connection.leave", "pico.Pico.serve"),
+    )
+
+
 def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.awaited:
         return None
@@ -187,6 +197,23 @@ def nothing_came(outcome: Outcome, seen: Seen) -> Finding | None:
 
 def wanted_nothing(seen: Seen) -> bool:
     return bool(value(seen.right) == [])
+
+
+def head_has_no_end(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Tell of a head that goes straight over into its content."""
+    raw = seen.received
+    if not raw.startswith("HTTP/") or "\r\n\r\n" in raw:
+        return None
+    *_, last = raw.split("\r\n")
+    if "\r\n" not in raw or BARE_LF.search(raw) or not last:
+        return None
+    return Finding(
+        "The empty line is missing that ends the head: CRLF once more, before"
+        " the content.",
+        len(raw) - len(last),
+        "\\r\\n is missing",
+        symbols=HEADS,
+    )
 
 
 def line_ends_with_lf(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -510,7 +537,9 @@ RULES: list[Rule] = [
     name_is_missing,
     never_awaited,
     raised,
+    left_over,
     nothing_came,
+    head_has_no_end,
     line_ends_with_lf,
     end_of_content_is_not_told,
     head_with_content,

@@ -258,9 +258,11 @@ def hanging(begun: str, patience: float, stack: str) -> Cut:
 
 def ended(begun: str, status: int, stack: str) -> Cut:
     """Return the error that names what ended Python."""
+    likely = "look for sys.exit or os._exit"
+    if status < 0:  # It was no call, but a signal of the system.
+        likely = "it used up memory, or stack, or somebody else ended it"
     return Cut(
-        f"{begun} ended Python itself (status {status}): look for"
-        " sys.exit or os._exit.",
+        f"{begun} ended Python itself (status {status}): {likely}.",
         begun,
         stack,
     )

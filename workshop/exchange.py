@@ -80,6 +80,7 @@ class Until:
 
 
 Action = bytes | Aside | Until
+MOST = 10_000  # answers; who sends more to one connection does not end
 TURN = Aside(b"GET /hello/turn HTTP/1.1\r\nhost: pico\r\n\r\n", b'"}')
 
 
@@ -358,6 +359,7 @@ class Connection:
             self.wire.patience,
         )
         late = time.monotonic() > self.deadline  # Somebody talks for ever.
+        late = late or len(self.reader.answers) > MOST
         if late or not (readable or writable):
             self.end = "silent"
             raise Silent

@@ -12,7 +12,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workshop import causes, diffs, received
+from workshop import causes, diffs, received, silent
 from workshop.checking import Cut, parsed
 from workshop.course import Task
 from workshop.errors import WorkshopError
@@ -102,7 +102,7 @@ def of_outcome(
     """Explain a promise that was broken; the symbol is the place to look."""
     seen = Seen(**outcome.seen)
     program = of_app(outcome, folder)
-    finding = program or causes.found(outcome)
+    finding = program or silent.found(seen, folder) or causes.found(outcome)
     named = PLACE.search(finding.cause)
     where = seen.stuck or seen.where or (named[0] if named else "")
     where = "" if program else where

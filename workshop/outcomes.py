@@ -130,6 +130,8 @@ def blame(report: pytest.TestReport) -> tuple[str, str]:
         found = getattr(entry, "reprfileloc", None)
         if found and Path(found.path).name == Path(report.fspath).name:
             path, line = found.path, found.lineno
+    if "site-packages" in Path(path).parts:  # It was found afterwards.
+        return crash.message, shown(Path(report.fspath).absolute())
     return crash.message, f"{shown(Path(path).absolute())}:{line}"
 
 

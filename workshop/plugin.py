@@ -621,6 +621,8 @@ def attach(
     text = "\n".join(texts)
     seen.error, seen.where = tracebacks.blamed(text, folder)
     seen.awaited, line = unawaited(text, folder)
+    if seen.awaited and "'coroutine' object" in seen.error:
+        seen.error, seen.where = "", line  # It follows from that.
     seen.where = seen.where or line
     names = [type(error).__name__ for error in errors[:-1]]
     seen.loose = tracebacks.loose(text) or "".join(names[-1:])

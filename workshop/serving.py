@@ -209,6 +209,12 @@ def launched(
                     process.wait(patience)
                 ears.join()  # Its last words are all in `errors` now.
             raise failure(process, errors, program, folder, patience)
+        if urlsplit(url).port == 0:
+            raise WorkshopError(
+                f"{shown(program)} prints port 0, which is not where it"
+                " listens: print `server.sockets[0].getsockname()[1]`.",
+                FAIL,
+            )
         yield Running(url, process, errors)
 
 

@@ -103,12 +103,13 @@ async def hurry(request, response):
 # Handlers that fail, and what the log says of it
 
 
-class Log(logging.Handler):
-    """Keeps what was logged."""
+class Log(logging.StreamHandler):
+    """Keeps what was logged; who reads our stderr sees it, too."""
 
     text = ""
 
     def emit(self, record):
+        super().emit(record)
         self.text += self.format(record) + "\n"
 
 

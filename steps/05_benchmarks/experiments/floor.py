@@ -19,8 +19,7 @@ QUICK = Plan(rounds=3, seconds=0.2)
 FULL = Plan(rounds=18, seconds=0.6)
 WIRE = False
 
-LEAST = programs.FOLDER / "least.py"
-SWAPPED = programs.FOLDER / "swapped.py"
+LEAST, SWAPPED = (programs.FOLDER / f"{n}.py" for n in ("least", "swapped"))
 HELLO = replace(shapes.HELLO, fields={**shapes.HELLO_FIELDS, "date": DATE})
 # What a protocol that has no other duty does, and all those above it.
 DUTIES = {
@@ -65,13 +64,11 @@ COLUMNS += ["CPU µs\n/request", "x\nstep 01", "than\nabove"]
 
 def row(arm):
     """Return the cells of a duty, or of a step."""
-    counts = arm["counts"] or {}
-    above = arm["than_below"]
+    counts, above = arm["counts"] or {}, arm["than_below"]
+    names = "bytecodes", "python_calls", "c_calls"
     return [
         arm["name"],
-        figure(counts.get("bytecodes")),
-        figure(counts.get("python_calls")),
-        figure(counts.get("c_calls")),
+        *[figure(counts.get(name)) for name in names],
         spread(arm["cpu_us"], 1),
         spread(arm["ratio"], 2) if arm["ratio"] else "",
         above["verdict"] if above else "",
@@ -82,31 +79,25 @@ def sentences(result):
     """Return what no Python can save, what is left, and what each duty is."""
     known = {arm["name"]: arm for arm in result["arms"]}
     raw, least, whole = result["arms"][0], known[LAST], known[WHOLE]
-    said = [floor(raw, whole), rest(least, whole), duties(result)]
+    said = [
+        f"A turn of the loop, a read and a write, all of {raw['name']}, are"
+        f" {cost(raw) / cost(whole):.0%} of the time of {whole['name']}.",
+        rest(least, whole),
+        duties(result),
+    ]
     if POSITION in known:
-        said.append(position(known[LEAST_POSITION], known[POSITION]))
-        said.append(text(known[LEAST_TEXT], known[TEXT]))
-    fast = [known[n] for n in (LAST + ORJSON, WHOLE + ORJSON) if n in known]
-    if fast:
-        ratios = [times(arm["ratio"]) for arm in fast]
+        said += beside(known)
+    if LAST + ORJSON in known:
+        least, fast = known[LAST + ORJSON], known[WHOLE + ORJSON]
         said.append(
-            f"With orjson the least takes {ratios[0]} the CPU time of"
-            f" {raw['name']}, and {whole['name']} {ratios[1]}."
+            f"With orjson the least takes {times(least['ratio'])} the CPU time"
+            f" of {raw['name']}, and {whole['name']} {times(fast['ratio'])}."
         )
     return said
 
 
 def cost(arm):
     return arm["cpu_us"]["median"]
-
-
-def floor(raw, whole):
-    """Say what the loop takes, whoever answers."""
-    return (
-        "A turn of the loop, a read and a write, which is all of"
-        f" {raw['name']}, are {cost(raw) / cost(whole):.0%} of the time of"
-        f" {whole['name']}."
-    )
 
 
 def rest(least, whole):
@@ -126,33 +117,30 @@ def rest(least, whole):
     )
 
 
-def position(least, whole):
-    """Say the same of a position."""
+def beside(known):
+    """Say the same of a position, and of a text that was pipelined."""
+    least, whole = known[LEAST_POSITION], known[POSITION]
     more = cost(whole) - cost(least)
-    return (
+    texts = [f"{cost(known[name]):.1f} µs" for name in (LEAST_TEXT, TEXT)]
+    return [
         "For a position, to decode it and to let the same handler check it"
         f" takes {times(least['ratio'])} the time of a bare answer, and step"
-        f" 05 {times(whole['ratio'])}: {more:.1f} µs more."
-    )
-
-
-def text(least, whole):
-    """Say the same of a text that was pipelined."""
-    return (
-        f"One of 16 pipelined texts takes {cost(least):.1f} µs at the least,"
-        f" and step 05 {cost(whole):.1f} µs."
-    )
+        f" 05 {times(whole['ratio'])}: {more:.1f} µs more.",
+        f"One of 16 pipelined texts takes {texts[0]} at the least, and step 05"
+        f" {texts[1]}.",
+    ]
 
 
 def duties(result):
     """Say what each duty takes, in the order in which they are added."""
-    found, noise = [], result["noise"]["limit"]
-    for below, arm in pairwise(result["arms"]):
-        if arm["name"] in DUTIES:
-            found.append(f"{arm['name']}, {cost(arm) - cost(below):+.1f} µs")
+    found = [
+        f"{arm['name']}, {cost(arm) - cost(below):+.1f} µs"
+        for below, arm in pairwise(result["arms"])
+        if arm["name"] in DUTIES
+    ]
     return (
         f"Duty by duty: {'; '.join(found)}. Two copies of the first server"
-        f" differed by up to {noise:.1%}."
+        f" differed by up to {result['noise']['limit']:.1%}."
     )
 
 
