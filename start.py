@@ -127,10 +127,11 @@ def job(words):
     """
     if not words:
         words = ["ladder", "--quick"]
-    if words[0] == "test":
-        return list(GROUPS), ["-m", "workshop.suite", *words[1:]]
-    verb = " ".join(word for word in words if not word.startswith("-")) + " "
     help_only = "--help" in words or "-h" in words
+    if words[0] == "test":
+        groups = ["runtime"] if help_only else list(GROUPS)
+        return groups, ["-m", "workshop.suite", *words[1:]]
+    verb = " ".join(word for word in words if not word.startswith("-")) + " "
     needs = (NEEDS[known] for known in NEEDS if verb.startswith(known + " "))
     more = [] if help_only else next(needs, [])
     return ["runtime", *more], ["-m", "workshop", *words]

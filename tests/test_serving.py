@@ -47,6 +47,16 @@ def gone(pid):
     return True
 
 
+def test_program_that_prints_port_0_is_told_where_to_look(program):
+    folder = program(LISTENS.replace("{port}", "0") + WAITS)
+
+    with (
+        pytest.raises(WorkshopError, match="prints port 0"),
+        launched(folder),
+    ):
+        pass
+
+
 # Targets
 
 

@@ -331,6 +331,13 @@ def test_help_needs_no_more_than_the_runtime(ready):
     assert run.told["words"] == ["docs", "--help"]
 
 
+def test_help_of_the_tests_installs_none_of_them(ready):
+    run = ready.start("test", "-h")
+
+    assert "Setting up" not in run.out
+    assert run.told["words"] == ["-h"]
+
+
 def test_moved_pin_is_installed(ready):
     ready.wheel("speck", "2.0")
     ready.pin("runtime", "speck==2.0")

@@ -39,6 +39,12 @@ def test_suite_fails_if_any_check_fails(first, tests, status, capfd):
     assert ("No module named no_such_module" in printed) == (BAD in first)
 
 
+def test_suite_says_how_to_choose_tests(capfd):
+    assert suite.main(["--help"], [BAD]) == 0
+
+    assert "start.py test -k wire" in capfd.readouterr().out
+
+
 def test_suite_ends_with_the_summary_of_the_tests(capfd):
     suite.main(["--version"], [GOOD])
 

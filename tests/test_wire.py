@@ -21,7 +21,7 @@ import pytest
 
 from workshop import wire
 from workshop.errors import WorkshopError
-from workshop.exchange import Until, Wire, requested
+from workshop.exchange import MOST, Until, Wire, requested
 from workshop.hashes import sources
 from workshop.serving import launched, target
 from workshop.steps import all_steps, find, load
@@ -598,3 +598,23 @@ def test_wire_command_fails_where_rows_are_wrong():
     assert done.returncode == 1
     assert "0/35 rows right" in done.stdout
     assert "FAIL" in done.stdout
+
+
+def test_answers_without_end_are_not_read_for_ever():
+    """Nobody would see the end of it; what came is told."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk():
+            client, _ = server.accept()
+            with client, contextlib.suppress(OSError):
+                while True:
+                    client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n" * 100)
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        host, port = server.getsockname()
+        found = Wire(f"http://{host}:{port}", patience=30).send(GET)
+        thread.join()
+
+    assert found.end == "silent"
+    assert len(found.answers) > MOST

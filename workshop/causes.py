@@ -19,10 +19,12 @@ from workshop.steps import all_steps
 
 FIELD = re.compile(r"""\.field\(["']([\w-]+)["']\)""")
 LACKS = re.compile(r"AssertionError: (?:\S+ has no (\w+)|a view is always)")
-RAISED = re.compile(r"DID NOT RAISE <class '(?:[\w.]+\.)?(\w+)'>")
+RAISED = re.compile(r"DID NOT RAISE (?:<class ')?(?:[\w.]+\.)?(\w+)")
 SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
+COUNTS = re.compile(r"Counts\(bytecodes=(\d+)")
+PIPELINED = 'shape="pipelined"'
 BARE_LF = re.compile(r"(?<!\r)\n")
 # The same in a head, as Python writes bytes.
 LF_FIRST = re.compile(
@@ -121,6 +123,11 @@ def name_is_missing(outcome: Outcome, seen: Seen) -> Finding | None:
         return Finding("None is awaited: a plain function has no coroutine.")
     if not re.match("(Attribute|Name)Error", seen.error):
         return None
+    if "'coroutine' object" in seen.error:
+        return Finding(
+            "A coroutine is taken for what it returns: is an await missing?"
+            f" {seen.error}."
+        )
     if "NoneType" in seen.error:
         return Finding(
             f"Something returned nothing: is a return missing? {seen.error}."
@@ -487,9 +494,23 @@ def too_expensive(outcome: Outcome, seen: Seen) -> Finding | None:
     if not cost or seen.operator not in ("<", "=="):
         return None
     fewer = "fewer than " if seen.operator == "<" else ""
+    together = PIPELINED in seen.statement
+    asked = "One of 16 pipelined requests" if together else "A warm hello"
     return Finding(
-        f"A warm hello costs {seen.left} {WORDS[cost[1]]}; it must be"
-        f" {fewer}{seen.right}."
+        f"{asked} costs {seen.left} {WORDS[cost[1]]}; it"
+        f" must be {fewer}{seen.right}."
+    )
+
+
+def costs_more(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Compare two requests that are to cost the same."""
+    found = [COUNTS.match(text) for text in (seen.left, seen.right)]
+    left, right = (one and one[1] for one in found)
+    if not left or not right:
+        return None
+    return Finding(
+        f"It costs {left} bytecodes, where a warm hello costs {right}: both"
+        " must cost the same."
     )
 
 
@@ -551,6 +572,7 @@ RULES: list[Rule] = [
     wrong_part,
     nothing_raised,
     too_expensive,
+    costs_more,
     another_order,
     other_values,
 ]

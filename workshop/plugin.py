@@ -46,7 +46,7 @@ import psutil
 import pytest
 
 from workshop import course, serving, steps, suite, tracebacks
-from workshop.bench import Case
+from workshop.bench import Case, programs, shapes
 from workshop.bench.counts import Counts, count
 from workshop.errors import WorkshopError
 from workshop.exchange import PATIENCE as WATCHDOG
@@ -77,6 +77,13 @@ HELLO = Case(
     b"GET /hello/bench HTTP/1.1\r\nHost: localhost\r\n\r\n",
     content=b'{"message":"Hello bench"}',
 )
+# shape: what is asked, and of which program, if not of app.py
+ASKED = {
+    "hello": (HELLO, None),
+    "browser": (shapes.PAGE, None),
+    "crowd": (HELLO, programs.FOLDER / "hundred.py"),
+    "pipelined": (shapes.PIPELINED, shapes.PLAINTEXT),
+}
 
 Marks = list[pytest.MarkDecorator]
 Ask = Callable[..., Coroutine[Any, Any, Exchange]]
@@ -359,21 +366,24 @@ def fetch(ask: Ask) -> Fetch:
 
 @pytest.fixture
 def counts(target: Target) -> Callable[..., Counts]:
-    """Return `counts()`: what a warm hello costs; `counts("04")`: there."""
+    """Return `counts()`: what a warm hello costs; `counts("04")`: there.
 
-    def counts(word: str | None = None) -> Counts:
+    `counts(shape="browser")` is another request, of those in `ASKED`.
+    """
+
+    def counts(word: str | None = None, shape: str = "hello") -> Counts:
         folder = find(word).folder if word else target.folder
         if folder is None:
             pytest.skip("not applicable to a URL")
-        return counted(folder)
+        return counted(folder, shape)
 
     return counts
 
 
 @functools.cache
-def counted(folder: Path) -> Counts:
+def counted(folder: Path, shape: str) -> Counts:
     """Count once: it is the same each time."""
-    return count(folder, HELLO)[0]
+    return count(folder, *ASKED[shape])[0]
 
 
 def guard(rooms: Rooms) -> None:
@@ -621,8 +631,6 @@ def attach(
     text = "\n".join(texts)
     seen.error, seen.where = tracebacks.blamed(text, folder)
     seen.awaited, line = unawaited(text, folder)
-    if seen.awaited and "'coroutine' object" in seen.error:
-        seen.error, seen.where = "", line  # It follows from that.
     seen.where = seen.where or line
     names = [type(error).__name__ for error in errors[:-1]]
     seen.loose = tracebacks.loose(text) or "".join(names[-1:])

@@ -19,29 +19,45 @@ CALLED = "data_received"  # by asyncio, with the bytes that came
 
 def found(seen: Seen, folder: Path) -> Finding | None:
     """Return what is wrong with a protocol that answered nothing, if it is."""
-    if not seen.sent or seen.received or seen.error or seen.end != "silent":
+    if not seen.sent or seen.received or seen.error:
         return None
     try:
         tree = ast.parse((folder / "pico.py").read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None
     if any(made_without_app(call) for call in of_kind(tree, ast.Call)):
-        return Finding(
+        return told(
             "create_server makes the protocol without the app: give it"
             " `lambda: self.Protocol(self)`.",
-            0,
-            "silence",
-            symbols=("pico.Pico.serve",),
+            "pico.Pico.serve",
         )
     for node in of_kind(tree, ast.ClassDef):
-        if node.name == "Protocol" and (name := misspelt(node)):
-            return Finding(
-                f"asyncio calls `{CALLED}`; Protocol has `{name}`.",
-                0,
-                "silence",
-                symbols=(f"pico.Protocol.{name}",),
-            )
+        if node.name == "Protocol":
+            return of_callback(node)
     return None
+
+
+def of_callback(protocol: ast.ClassDef) -> Finding | None:
+    """Return what is wrong with the method that gets what came."""
+    methods = (ast.FunctionDef, ast.AsyncFunctionDef)
+    known = {m.name: m for m in protocol.body if isinstance(m, methods)}
+    near = get_close_matches(CALLED, known, 1)
+    if CALLED not in known and near:
+        return told(
+            f"asyncio calls `{CALLED}`; Protocol has `{near[0]}`.",
+            f"pico.Protocol.{near[0]}",
+        )
+    if isinstance(known.get(CALLED), ast.AsyncFunctionDef):
+        return told(
+            f"asyncio calls `{CALLED}`, and awaits nothing: write `def`, and"
+            " let it create a task.",
+            f"pico.Protocol.{CALLED}",
+        )
+    return None
+
+
+def told(cause: str, symbol: str) -> Finding:
+    return Finding(cause, 0, "no answer", symbols=(symbol,))
 
 
 def of_kind(tree: ast.AST, kind: type[Node]) -> Iterator[Node]:
@@ -58,12 +74,3 @@ def made_without_app(call: ast.Call) -> bool:
     if not call.args or not ast.unparse(call.func).endswith("create_server"):
         return False
     return ast.unparse(call.args[0]) == "self.Protocol"
-
-
-def misspelt(protocol: ast.ClassDef) -> str:
-    """Return the method whose name is nearly the one that is called."""
-    methods = (ast.FunctionDef, ast.AsyncFunctionDef)
-    names = [d.name for d in protocol.body if isinstance(d, methods)]
-    if CALLED in names:
-        return ""
-    return "".join(get_close_matches(CALLED, names, 1))

@@ -24,6 +24,13 @@ from workshop.steps import ROOT, all_steps
 
 COVERAGE = ROOT / "workshop" / "coverage.ini"
 COVERED = "WORKSHOP_COVERED"  # tells workshop.plugin of these settings
+HELP = """Usage: python3 start.py test [WORDS]
+
+Run ruff, mypy and the whole suite. WORDS are for pytest, and choose tests.
+
+  python3 start.py test
+  python3 start.py test -k wire
+  python3 start.py test tests/test_flow.py -x"""
 PROCESSES = (os.cpu_count() or 1) + 1  # One of them waits now and then.
 
 
@@ -141,6 +148,9 @@ def python(*words: str, env: Mapping[str, str] | None = None) -> int:
 
 def main(words: Sequence[str], first: Sequence[Check]) -> int:
     """Run checks first, then pytest with these words; 0 if all passed."""
+    if {"--help", "-h"} & {*words}:
+        print(HELP)
+        return PASS
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             passed = all(list(pool.map(report, first)))

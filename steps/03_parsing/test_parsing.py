@@ -7,6 +7,7 @@ Does not know: hooks; the rows of HTTP, which have a table of their own.
 import asyncio
 import contextlib
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -332,7 +333,7 @@ async def test_handler_that_raises_is_a_500_that_tells_nothing(
     assert "RuntimeError: the password is 1234" in caplog.text
 
 
-@pytest.mark.parametrize(
+WOULD_SPLIT = pytest.mark.parametrize(
     ("name", "value"),
     [
         ("x-name", "ada\r\nset-cookie: admin=1"),
@@ -346,6 +347,19 @@ async def test_handler_that_raises_is_a_500_that_tells_nothing(
         ("location", "/\r\n\r\n<script>"),
     ],
 )
+
+
+@WOULD_SPLIT
+def test_field_that_would_split_a_head_is_refused(step, name, value):
+    request = SimpleNamespace(method="GET", version="1.1", keep_alive=True)
+    response = SimpleNamespace(status=200, headers={name: value}, body=b"")
+    response.cookies = {}
+
+    with pytest.raises(ValueError):
+        step.rendering.render_head(request, response)
+
+
+@WOULD_SPLIT
 async def test_field_that_would_split_the_response_is_a_500(
     step, fetch, name, value
 ):

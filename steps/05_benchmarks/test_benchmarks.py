@@ -4,6 +4,8 @@ Knows: what one warm request costs.
 Does not know: clocks; how it is counted.
 """
 
+import json
+
 import pytest
 
 
@@ -36,6 +38,30 @@ async def test_hooks_cost_no_call_where_nobody_listens(step, fetch):
 
     assert answer.content == b"hello"
     assert called == ["startup", "shutdown"]
+
+
+def test_json_encoder_is_made_once(step, monkeypatch):
+    encode = step.Pico().encode_json
+
+    def again(*args, **kwargs):
+        raise AssertionError("each call makes another encoder")
+
+    monkeypatch.setattr("json.encoder.c_make_encoder", again)
+    monkeypatch.setattr("json.encoder._make_iterencode", again)
+
+    assert json.loads(encode({"hello": "ada"})) == {"hello": "ada"}
+
+
+def test_hundred_more_routes_cost_a_request_nothing(counts):
+    assert counts(shape="crowd") == counts()
+
+
+def test_fields_that_came_before_cost_nothing(counts):
+    assert counts(shape="browser") == counts()
+
+
+def test_answers_that_go_together_are_one_write(counts):
+    assert counts(shape="pipelined").writes < 1
 
 
 @pytest.mark.holds_before

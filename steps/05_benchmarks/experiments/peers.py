@@ -15,7 +15,7 @@ from workshop.bench.words import inverse, joined, spread
 QUESTION = "Where does pico stand among its peers?"
 WORDS = "[PEER ...]"
 QUICK = Plan(rounds=3, seconds=0.1, warm_up=0.05)
-FULL = Plan(rounds=12, seconds=0.4)
+FULL = Plan(rounds=8, seconds=0.8, turn=0.05)
 
 
 def measure(study):
