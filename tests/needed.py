@@ -106,12 +106,7 @@ class Work:
         try:
             if name == "connection":
                 return self.connection()
-            program = PROGRAMS.get(name)
-            if name == undone.CROWD:
-                program = self.folder.with_name("crowd.py")
-                app = (self.folder / "app.py").read_text("utf-8")
-                program.write_text(app + undone.MORE_ROUTES, "utf-8")
-            arm = Arm(name, self.folder, CASES[name], program)
+            arm = Arm(name, self.folder, CASES[name], PROGRAMS.get(name))
             found, _ = self.counter.count(arm)
         except WorkshopError:
             return BROKEN

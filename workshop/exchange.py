@@ -358,9 +358,9 @@ class Connection:
             [],
             self.wire.patience,
         )
-        late = time.monotonic() > self.deadline  # Somebody talks for ever.
-        late = late or len(self.reader.answers) > MOST
-        if late or not (readable or writable):
+        many = len(self.reader.answers) > MOST  # Somebody talks for ever.
+        late = time.monotonic() > self.deadline
+        if many or late or not (readable or writable):
             self.end = "silent"
             raise Silent
         return bool(readable), bool(writable)

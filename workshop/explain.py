@@ -102,7 +102,11 @@ def of_outcome(
     """Explain a promise that was broken; the symbol is the place to look."""
     seen = Seen(**outcome.seen)
     program = of_app(outcome, folder)
-    finding = program or silent.found(seen, folder) or causes.found(outcome)
+    finding = (
+        program
+        or silent.found(seen, parsed_file(folder / "pico.py"))
+        or causes.found(outcome)
+    )
     named = PLACE.search(finding.cause)
     where = seen.stuck or seen.where or (named[0] if named else "")
     where = "" if program else where

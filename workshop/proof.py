@@ -94,13 +94,9 @@ def counts(name: str, folder: Path) -> dict[str, float]:
     from workshop.bench.counts import count
     from workshop.weaving import undone
 
-    program = None
     if name == "connection":
         return {"bytecodes": parser(folder)}
-    if name == undone.CROWD:
-        program = folder.with_name("crowd.py")
-        text = (folder / "app.py").read_text("utf-8") + undone.MORE_ROUTES
-        program.write_text(text, "utf-8", newline="\n")
+    program = undone.PROGRAMS.get(name)
     found, _ = count(folder, undone.CASES[name], program)
     return asdict(found)
 

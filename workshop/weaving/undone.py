@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from workshop.bench import Case, results, shapes
+from workshop.bench import Case, programs, results, shapes
 from workshop.bench.arms import Arm
 from workshop.bench.counter import Counter
 from workshop.errors import PASS, WorkshopError
@@ -76,10 +76,6 @@ BROWSER = (
     b"Connection: keep-alive\r\n"
 )
 CROWD = "crowd"
-MORE_ROUTES = """
-for number in range(100):
-    app.route(f"/groups/{number}/{{name}}")(hello)
-"""
 REQUESTS = {
     "hello": LINE + b"\r\n",
     "browser": LINE + BROWSER + b"\r\n",
@@ -89,7 +85,10 @@ CASES = {
     name: Case(name, request, content=b'{"message":"Hello bench"}')
     for name, request in REQUESTS.items()
 } | {shapes.POST.name: shapes.POST}
-PROGRAMS = {shapes.POST.name: shapes.POSITIONS}
+PROGRAMS = {
+    shapes.POST.name: shapes.POSITIONS,
+    CROWD: programs.FOLDER / "hundred.py",
+}
 KEYS = ("bytecodes", "python_calls", "c_calls")
 WORDS = {
     "json": "a JSON encoder made once",
@@ -163,9 +162,6 @@ def counted(counter: Counter, word: str | None) -> dict[str, dict[str, int]]:
             without(word, folder)
         found = {}
         for name, case in CASES.items():
-            if name == CROWD:
-                with (folder / "app.py").open("a", encoding="utf-8") as app:
-                    app.write(MORE_ROUTES)
             arm = Arm(name, folder, case, PROGRAMS.get(name))
             costs, _ = counter.count(arm)
             found[name] = {key: asdict(costs)[key] for key in KEYS}
