@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import random
 import shutil
+import socket
 import sys
 
 import psutil
@@ -11,6 +13,7 @@ import pytest
 from workshop.errors import ENVIRONMENT, FAIL, USAGE, WorkshopError
 from workshop.merge import merge
 from workshop.mistakes import explained, shown
+from workshop.ports import spare
 from workshop.serving import Target, launched, target
 from workshop.steps import ROOT, all_steps, find
 
@@ -184,6 +187,16 @@ def test_program_is_given_a_free_port_and_its_own_rooms(program, monkeypatch):
 
     with launched(folder, env={"X": "1"}) as running:
         assert running.log() == f"0 1 {folder} {folder}\n"
+
+
+def test_spare_port_is_free_and_none_that_others_are_given(monkeypatch):
+    ports = [spare("127.0.0.1"), spare("127.0.0.1")]
+    with socket.create_server(("127.0.0.1", ports[0])):
+        monkeypatch.setattr(random, "sample", lambda *args: ports)
+        chosen = spare("127.0.0.1")
+
+    assert all(20_000 <= port < 32_000 for port in ports)
+    assert chosen == ports[1]
 
 
 def test_another_program_runs_on_the_rooms_of_a_folder(tmp_path):

@@ -613,7 +613,8 @@ def test_answers_without_end_are_not_read_for_ever():
         thread = threading.Thread(target=talk)
         thread.start()
         host, port = server.getsockname()
-        found = Wire(f"http://{host}:{port}", patience=30).send(GET)
+        wire = Wire(f"http://{host}:{port}", patience=30)
+        found = wire.send(GET, closing=True)
         thread.join()
 
     assert found.end == "silent"

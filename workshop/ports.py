@@ -4,7 +4,9 @@ Knows: sockets, which process holds which port, where the system tells.
 Does not know: what will listen.
 """
 
+import contextlib
 import errno
+import random
 import socket
 import sys
 
@@ -27,6 +29,19 @@ def check(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except OSError as error:
         raise explained(error, host, port) from None
+
+
+def spare(host: str) -> int:
+    """Return a free port for a program that cannot choose one by itself.
+
+    Until it listens there, nobody else who asks for any port may be given
+    that one: systems give away those from 32,768 up (Linux; others from
+    49,152, RFC 6335, 6).
+    """
+    for port in random.sample(range(20_000, 32_000), 20):
+        with contextlib.suppress(WorkshopError):
+            return check(host, port)
+    return check(host, 0)
 
 
 def reachable(url: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from workshop.exchange import PATIENCE, Until, Wire
-from workshop.ports import check
+from workshop.ports import spare
 from workshop.serving import apart, end, environment
 
 pytestmark = pytest.mark.steps("04", "05")
@@ -133,7 +133,7 @@ class Served:
     """The app under a server: where it is, and what it said."""
 
     def __init__(self, folder, words, app=APP):
-        self.port = check("127.0.0.1", 0)
+        self.port = spare("127.0.0.1")
         self.url = f"http://127.0.0.1:{self.port}"
         self.made = tempfile.TemporaryDirectory()
         self.home = Path(self.made.name)

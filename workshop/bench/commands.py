@@ -80,7 +80,7 @@ def used(process: psutil.Process) -> Usage:
 @contextlib.contextmanager
 def started(command: Command, core: int | None = None) -> Iterator[Family]:
     """Run a command until it answers, and to the end of the block."""
-    port = ports.check(HOST, 0)
+    port = ports.spare(HOST)
     with contextlib.ExitStack() as stack:
         made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         log = Path(stack.enter_context(made), "log")
