@@ -90,14 +90,13 @@ def test_wire_every_final_answer_has_a_date_and_one_end(number):
             for found in wire.untold(wire.exchange(served, case, cut))
         ]
 
+    promised = [row for row in wire.counted() if row.since <= number]
     with (
         contract(number) as running,
-        ThreadPoolExecutor(len(wire.counted())) as pool,
+        ThreadPoolExecutor(len(promised)) as pool,
     ):
         served = Wire(running.url, 5)
-        found = [
-            line for row in pool.map(untold, wire.counted()) for line in row
-        ]
+        found = [line for row in pool.map(untold, promised) for line in row]
 
     assert found == []
 

@@ -149,6 +149,7 @@ class Pico(UserDict):
     async def stop_connections(self):
         """Answer what was begun, and wait for clients, but not for ever."""
         connections = set(self.connections)
+        # The second call is for those who have just connected.
         for connection in [*connections, *connections]:
             connection.stop()
         tasks = {connection.task for connection in connections}

@@ -97,11 +97,11 @@ class Pico(UserDict):
     async def hook(self, name, *args, **kwargs):
         """Call the listeners of a hook; the first true result ends it."""
         for listener in self.listeners.get(name, ()):
-            result = listener(*args, **kwargs)
-            if result and hasattr(result, "__await__"):
-                result = await result
-            if result:
-                return result
+            if result := listener(*args, **kwargs):
+                if hasattr(result, "__await__"):
+                    result = await result
+                if result:
+                    return result
         return None
 
     async def answer(self, request):

@@ -167,8 +167,10 @@ class Connection(Flow):
             self.transport.close()
 
     async def refuse(self, error):
-        """Answer what could not be parsed, and therefore is no request."""
-        request = self.app.Request(self.app, "GET", "*", "1.1", {})
+        """Answer what could not be parsed; a HEAD gets no content."""
+        known = self.parser.head and self.parser.target  # and so its method
+        method = self.parser.http.get_method().decode() if known else "GET"
+        request = self.app.Request(self.app, method, "*", "1.1", {})
         await (self.send(request, self.app.refuse(error)) or asyncio.sleep(0))
 
     async def linger(self):

@@ -59,11 +59,11 @@ def cors(
             dict.update(response.headers, ANYBODY | told)
             return
         # What is answered depends on who asks: caches must know.
-        vary = dict.get(response.headers, "vary")
-        vary = f"{vary}, Origin" if vary else "Origin"
-        dict.update(response.headers, vary=vary)
-        origin = dict.get(request.headers, "origin", "")
-        if known(origin):
+        vary = dict.setdefault(response.headers, "vary", "Origin")
+        if vary != "Origin":
+            response.headers["vary"] = f"{vary}, Origin"
+        origin = dict.get(request.headers, "origin")
+        if origin and known(origin):
             response.headers.update(fields(allow_origin=[origin]) | told)
 
 

@@ -50,9 +50,13 @@ def mount(app, prefix, other):
 def seen(request, app, path, kind):
     """Return what differs for who looks at a request from an inner app."""
     path, question, query = "/" + path, *request.url.partition("?")[1:]
-    url = quote(path, SAFE) + question + query
-    found = {"__class__": kind, "app": app, "path": path, "url": url}
-    return {**found, "route": None}
+    return {
+        "__class__": kind,
+        "app": app,
+        "path": path,
+        "url": quote(path, SAFE) + question + query,
+        "route": None,
+    }
 
 
 @contextmanager

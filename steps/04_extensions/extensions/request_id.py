@@ -29,7 +29,7 @@ def request_id(app):
     def tell(request, response):
         if "id" not in request.data:  # what failed before the first hook
             name(request, response)
-        response.headers[FIELD] = request.data["id"]
+        dict.update(response.headers, {FIELD: request.data["id"]})
 
 
 def new_id():

@@ -57,7 +57,7 @@ def as_json(request, response):
     now = time.perf_counter()
     seconds = now - getattr(request, "started", now)
     line = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time())),
         "client": address(request),
         "method": request.method,
         "target": request.url,

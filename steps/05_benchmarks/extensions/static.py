@@ -90,10 +90,10 @@ def known(request, response):
 def wanted(request, response, size):
     """Return where to start and stop; a part of the file is a 206."""
     asked = RANGE.fullmatch(request.headers.get("range", ""))
-    headers = response.headers
+    headers, tag = response.headers, response.headers["etag"]
     # By its date a file is not known: it may have been sent compressed.
-    fresh = request.headers.get("if-range", headers["etag"])
-    if not (asked and fresh == headers["etag"] and request.method == "GET"):
+    same = request.headers.get("if-range", tag) == tag
+    if not (asked and same and request.method == "GET"):
         return 0, size
     first, last, suffix = asked.groups()
     start = int(first) if first else max(size - int(suffix), 0)
