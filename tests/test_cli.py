@@ -662,6 +662,14 @@ def test_check_of_tests_that_are_killed_has_not_passed(monkeypatch):
         list(checking.reported([]))
 
 
+@pytest.mark.parametrize("number", ["04", "05"])
+def test_each_promise_lives_to_be_told(number):
+    """What it replaces is back before the outcome is written."""
+    outcomes = list(checking.reported([str(find(number).folder)]))
+
+    assert {one.word for one in outcomes} == {"kept"}
+
+
 def test_check_of_a_url_tells_what_does_not_apply(say):
     with serving("01", "--port", "0") as (_, url):
         status, out, _ = say("dev", "check", "01", "--target", url)

@@ -46,10 +46,12 @@ def test_json_encoder_is_made_once(step, monkeypatch):
     def again(*args, **kwargs):
         raise AssertionError("each call makes another encoder")
 
-    monkeypatch.setattr("json.encoder.c_make_encoder", again)
-    monkeypatch.setattr("json.encoder._make_iterencode", again)
+    with monkeypatch.context() as patched:  # whoever reports needs JSON
+        patched.setattr("json.encoder.c_make_encoder", again)
+        patched.setattr("json.encoder._make_iterencode", again)
+        encoded = encode({"hello": "ada"})
 
-    assert json.loads(encode({"hello": "ada"})) == {"hello": "ada"}
+    assert json.loads(encoded) == {"hello": "ada"}
 
 
 def test_hundred_more_routes_cost_a_request_nothing(counts):
