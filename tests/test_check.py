@@ -102,7 +102,7 @@ with socket.create_server(("127.0.0.1", 0)) as one:
         raise OSError(f"the port is taken (port {port})") from None
 """
 # The first free one is the same each time.
-FIXED = """    for port in range(9400, 9500):
+FIXED = """    for port in range(19_400, 19_500):
         try:
             __import__("socket").create_server(("127.0.0.1", port)).close()
             break

@@ -33,7 +33,7 @@ PATIENCE = 10.0  # seconds for one promise, and for the program to start
 TEST = re.compile(r"^(?:async )?def (test_\w+)", re.M)
 # Where to look when a row of the wire is wrong.
 REFUSED, ANSWERED = "parsing.RequestParser", "connection.Connection"
-GIVEN = 10_000  # a system gives a free port from above this, if asked for 0
+GIVEN = 32_768  # systems give free ports from here on, if asked for 0
 STACK = 0.8  # of this patience; then Python writes where it stands
 HELLO = Case(
     "hello",
