@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -335,6 +336,18 @@ def test_solve_of_a_task_brings_its_hunks_alone(say, mine, two_tasks):
     only = course.applied(find("02"), {1, 2})
     assert {p: diffs.content(mine / p) for p in only} == only
     assert work.progress().hunks == [1, 2]
+
+
+def test_solve_of_a_task_names_those_that_it_builds_on(say, mine):
+    say("begin", "04")
+    _, third, _ = say("solve", "--task", "3")
+    _, first, _ = say("solve", "--task", "1")
+    work.keep(replace(work.progress(), failed=4))  # as a check found it
+    _, fourth, _ = say("solve", "--task", "4")
+
+    builds = f"It builds on tasks 1 to 2: `{START} solve --task 1`"
+    assert builds in " ".join(third.split())
+    assert "builds on" not in first + fourth
 
 
 def test_solve_merges_with_what_the_learner_wrote(say, mine):

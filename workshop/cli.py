@@ -77,7 +77,7 @@ def top(
       python3 start.py begin        your own folder, and the first task
       python3 start.py check        are you right, and what did it cost?
       python3 start.py hint         when you are stuck
-    Each verb has --help, with examples.
+    Each verb has --help, with examples. `start.py test` runs the suite.
     """
     return help_unless_verb(context)
 

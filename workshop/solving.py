@@ -32,6 +32,7 @@ class Solved:
     restored: list[str] = field(default_factory=list)  # that had been deleted
     named: list[str] = field(default_factory=list)  # not shown on stage
     own: list[str] = field(default_factory=list)  # theirs, left as they are
+    missing: list[int] = field(default_factory=list)  # tasks that come before
     complete: bool = False
     backup: Path | None = None
 
@@ -44,6 +45,7 @@ def solve(number: int | None = None, task: int | None = None) -> Solved:
     unmarked()
     after = before | {*wanted}
     made = Solved(step, wanted, complete=after >= {*course.hunks(step)})
+    made.missing = skipped(step, after, max(known.failed, 1), task or 0)
     base, theirs = sides(step, before, after, made.complete)
     for path in sorted(theirs, key=diffs.reading_order):
         take(made, path, base.get(path), theirs[path])
@@ -82,6 +84,15 @@ def asked(
         what = f"Hunk {number}" if number else f"All of task {task}"
         raise WorkshopError(applied(step, what))
     return wanted
+
+
+def skipped(step: Step, after: set[int], first: int, task: int) -> list[int]:
+    """Return the tasks before one of which something may be missing.
+
+    `first` is the one that the last check saw fail: those before it passed.
+    """
+    tasks = course.tasks(step)[first - 1 : max(task - 1, 0)]
+    return [one.number for one in tasks if not after >= {*one.hunks}]
 
 
 def applied(step: Step, what: str) -> str:

@@ -206,6 +206,7 @@ def solve(
     for path in made.own:
         say(f"{path} is yours: it was left as it is.")
     conflicts(made)
+    missing(made.missing)
     kept(made.backup)
     if not made.conflicts:
         say(f"Next: {START} check")
@@ -264,6 +265,16 @@ def conflicts(made: "Solved") -> None:
             "Both are there: yours below `<<<<<<< mine`, the other below"
             " `=======`. Choose, and delete the marks. Or take the solution"
             f" as it is: `{START} reset`, then `{START} solve`."
+        )
+
+
+def missing(tasks: list[int]) -> None:
+    """Say which tasks must be done before the one that was asked for."""
+    if tasks:
+        word = "task" if len(tasks) == 1 else "tasks"
+        tell(
+            f"It builds on {word} {spans(tasks)}: `{START} solve --task"
+            f" {tasks[0]}` brings what you have not written yourself."
         )
 
 
