@@ -45,7 +45,8 @@ def solve(number: int | None = None, task: int | None = None) -> Solved:
     unmarked()
     after = before | {*wanted}
     made = Solved(step, wanted, complete=after >= {*course.hunks(step)})
-    made.missing = skipped(step, after, max(known.failed, 1), task or 0)
+    if task:
+        made.missing = skipped(step, after, known.failed or 1, task)
     base, theirs = sides(step, before, after, made.complete)
     for path in sorted(theirs, key=diffs.reading_order):
         take(made, path, base.get(path), theirs[path])
@@ -91,7 +92,7 @@ def skipped(step: Step, after: set[int], first: int, task: int) -> list[int]:
 
     `first` is the one that the last check saw fail: those before it passed.
     """
-    tasks = course.tasks(step)[first - 1 : max(task - 1, 0)]
+    tasks = course.tasks(step)[first - 1 : task - 1]
     return [one.number for one in tasks if not after >= {*one.hunks}]
 
 
