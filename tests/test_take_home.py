@@ -152,6 +152,14 @@ def test_proxies_close_idle_connections_before_pico_does():
     assert max(seconds) < limit
 
 
+def test_proxy_lets_in_what_a_form_may_have(home):
+    limit = re.search(r"client_max_body_size (\d+)m;", text_of("nginx.conf"))
+    forms = (home / "extensions" / "forms.py").read_text("utf-8")
+
+    assert limit
+    assert f"max_content={limit[1]} * 2**20" in forms
+
+
 def test_proxy_overwrites_what_a_client_says_of_itself():
     fields = dict(
         re.findall(r"proxy_set_header (\S+)\s+(\S+);", text_of("nginx.conf"))
