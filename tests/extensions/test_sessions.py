@@ -515,3 +515,35 @@ def test_sessions_refuse_keys_that_protect_nothing(
 ):
     with pytest.raises(error, match=sentence):
         sessions_app(step, keys=keys)
+
+
+async def test_sessions_keep_what_a_handler_changed_before_it_raised(
+    step, fetch
+):
+    app = sessions_app(step)
+
+    @app.route("/raise")
+    async def fail(request, response):
+        request["session"]["name"] = "ada"
+        raise step.messages.HttpError(403)
+
+    answer = await fetch(app, "/raise")
+
+    assert answer.status == 403
+    assert answer.field("set-cookie").startswith("session=")
+
+
+async def test_sessions_keep_nothing_that_a_stream_changes(step, fetch):
+    app = sessions_app(step)
+
+    async def pieces(request):
+        request["session"]["name"] = "ada"
+        yield b"a"
+
+    @app.route("/stream")
+    async def stream(request, response):
+        response.body = pieces(request)
+
+    answer = await fetch(app, "/stream")
+
+    assert (answer.content, answer.field("set-cookie")) == (b"a", None)
