@@ -253,3 +253,24 @@ async def test_logger_writes_to_stderr_unless_told(step, fetch, capsys):
     captured = capsys.readouterr()
     assert captured.err.endswith('] "GET / HTTP/1.1" 404 9\n')
     assert captured.out == ""
+
+
+async def test_logger_has_no_line_for_what_no_listener_hears_of(
+    step, fetch, ask, caplog
+):
+    app = step.Pico()
+
+    @app.listen("response")
+    def fail(request, response):
+        if request.path == "/raise":
+            raise RuntimeError
+
+    stream = io.StringIO()
+    step.modules["extensions.logger"].logger(app, stream=stream)
+
+    raised = await fetch(app, "/raise")
+    unparsed = await ask(app, b"GET / HTTP/1.1\r\n\r\n", answers=1)
+    await fetch(app, "/nowhere")
+
+    assert (raised.status, unparsed.answers[0].status) == (500, 400)
+    assert lines(stream) == ['127.0.0.1 - - [] "GET /nowhere HTTP/1.1" 404 9']
