@@ -404,3 +404,34 @@ async def test_annotations_look_at_nothing_that_they_do_not_convert(
     answers = [await fetch(app, path) for path in ("/ada/7", "/view/7/more")]
 
     assert [a.content for a in answers] == [b'["ada",7]', b"7"]
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [("true", 200), ("0", 200), ("on", 422), ("yes", 422)],
+)
+async def test_annotations_know_fewer_words_for_a_bool_than_a_query(
+    step, fetch, value, status
+):
+    app, _ = annotated(step)
+
+    @app.route("/")
+    async def index(request, response, wanted: bool):
+        response.json = wanted
+
+    answer = await fetch(app, f"/?wanted={value}")
+
+    assert answer.status == status
+
+
+async def test_annotations_leave_routes_of_other_protocols_alone(step, fetch):
+    app, _ = annotated(step)
+    step.modules["extensions.sse"].sse(app)
+
+    @app.route("/events/{number}", protocol="sse")
+    async def events(request, response, number: int, page: int = 1):
+        yield [number, page]
+
+    answer = await fetch(app, "/events/7?page=2")
+
+    assert answer.content == b'data: ["7",1]\n\n'

@@ -348,6 +348,22 @@ async def test_forms_close_their_files_after_the_answer(step, ask):
     assert exchange.answers[1].content == b"[true,true]"
 
 
+async def test_forms_close_a_file_though_somebody_holds_what_is_in_it(
+    step, post
+):
+    app = forms_app(step)
+    held = []
+
+    @app.route("/hold", methods=["POST"])
+    async def hold(request, response):
+        held.extend([request.files.get("a"), request.files.get("b").file])
+
+    content = form(part("a", b"hello", "a"), part("b", b"hello", "b"))
+    await post(app, content, path="/hold")
+
+    assert (held[0].read(), held[1].closed) == (b"hello", True)
+
+
 async def test_forms_close_their_files_when_the_client_leaves(
     step, ask, monkeypatch
 ):

@@ -404,3 +404,25 @@ async def test_mount_shows_the_outer_app_its_own_request_again(step, ask):
 def test_mount_refuses_what_is_no_prefix(step, prefix):
     with pytest.raises(ValueError, match="is no prefix"):
         mounted(step, prefix)
+
+
+@pytest.mark.parametrize(("both", "same"), [(False, True), (True, False)])
+async def test_mount_shows_the_app_the_id_of_the_outer_one(
+    step, fetch, both, same
+):
+    outer, inner = mounted(step)
+    request_id = step.modules["extensions.request_id"].request_id
+    request_id(outer)
+    if both:
+        request_id(inner)
+    ids = []
+
+    @outer.listen("headers")
+    @inner.listen("headers")
+    def note(request, response):
+        ids.append(request["id"])
+
+    answer = await fetch(outer, "/api/look/a")
+
+    assert ids[1] == answer.field("x-request-id")
+    assert (ids[0] == ids[1]) == same

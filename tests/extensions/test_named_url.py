@@ -139,3 +139,14 @@ def test_named_url_leaves_a_handler_without_a_name_alone(step):
         """Greet nobody."""
 
     assert url_for("hello", name="ada") == "/hello/ada"
+
+
+async def test_url_for_leads_to_a_value_with_a_slash_if_its_kind_is_path(
+    step, fetch
+):
+    app = named_app(step)
+
+    hello = await fetch(app, app.url_for("hello", name="a/b"))
+    file = await fetch(app, app.url_for("file", path="a/b"))
+
+    assert (hello.status, file.status) == (404, 200)

@@ -579,8 +579,9 @@ async def test_websocket_of_a_handler_that_raises_is_closed_and_logged(
     step, caplog
 ):
     app = websocket_app(step)
-    errors = []
+    errors, seen = [], []
     app.listen("error")(lambda request, response, error: errors.append(error))
+    app.listen("response")(lambda _, response: seen.append(response.status))
 
     @app.route("/raise", protocol="websocket")
     async def fail(request, ws):
@@ -592,6 +593,7 @@ async def test_websocket_of_a_handler_that_raises_is_closed_and_logged(
 
     assert (ended.value.rcvd.code, ended.value.rcvd.reason) == (1011, "")
     assert [str(error) for error in errors] == ["secret"]
+    assert seen == [500]
     assert "A request failed" in caplog.messages
 
 
