@@ -6,6 +6,7 @@ import sys
 import tomllib
 
 import pytest
+from markdown import markdown
 
 from workshop import weave
 from workshop.bench import results
@@ -151,7 +152,14 @@ def test_floor_plan_tells_new_changed_and_same_rooms():
 
 def test_bought_rows_are_those_that_were_not_right_before():
     assert figures.bought("05") == "No row of the wire became right here."
-    assert figures.bought("03").splitlines()[0].startswith("- 1. A target")
+    assert figures.bought("03").splitlines()[0].startswith("- row 1: A target")
+
+
+def test_bought_rows_keep_their_numbers_on_the_page():
+    page = markdown(figures.bought("04"))
+
+    assert "<li>row 26: " in page  # and no list of its own, which counts anew
+    assert "<ol>" not in page
 
 
 # What is old

@@ -196,6 +196,8 @@ def test_slides_tell_the_committed_figures(slides):
         cpu = figures.in_prose(f"ladder.{step.number}.cpu")
         assert f"{right} of" in said
         assert f"{cpu} of CPU time" in said
+        for name in [*figures.gained(step.number).values()][:4]:
+            assert name in said
 
 
 def test_ladder_has_its_picture_and_its_table(slides):

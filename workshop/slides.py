@@ -147,11 +147,14 @@ def bought(step: Step) -> str:
 
 def gains(step: Step) -> str:
     """Return the rows of the wire that became right."""
-    lines = figures.bought(step.number).splitlines()
-    rows = [line.partition(". ")[2] for line in lines if line[:2] == "- "]
+    rows = [escape(name) for name in figures.gained(step.number).values()]
     more = f"<li>and {len(rows) - ROWS} more</li>" * (len(rows) > ROWS)
     listed = "".join(f"<li>{row}</li>" for row in rows[:ROWS]) + more
-    said = f"<ul>{listed}</ul>" if rows else f"<p>{lines[0]}</p>"
+    said = (
+        f"<ul>{listed}</ul>"
+        if rows
+        else f"<p>{figures.bought(step.number)}</p>"
+    )
     right, rows_in_all = (
         figures.in_prose(f"wire.{key}") for key in (step.number, "rows")
     )

@@ -402,20 +402,23 @@ def behaviour_summary() -> str:
     return table(["step", "rows right", "right by luck"], rows)
 
 
-def bought(word: str) -> str:
-    """Return the rows that became right at a step, or a sentence."""
+def gained(word: str) -> dict[int, str]:
+    """Return the rows that became right at a step: number and name."""
     step = find(word)
     numbers = [each.number for each in all_steps()]
     index = numbers.index(step.number)
-    rows = [
-        f"- {row['number']}. {escape(row['name'])}"
+    return {
+        row["number"]: row["name"]
         for row in wire.recorded()["rows"]
         if row["steps"][step.number]["word"] == "right"
         and (index == 0 or row["steps"][numbers[index - 1]]["word"] != "right")
-    ]
-    if rows:
-        return "\n".join(rows)
-    return "No row of the wire became right here."
+    }
+
+
+def bought(word: str) -> str:
+    """Return the rows that became right at a step, or a sentence."""
+    rows = [f"- row {n}: {escape(name)}" for n, name in gained(word).items()]
+    return "\n".join(rows) or "No row of the wire became right here."
 
 
 def reasons(word: str) -> str:
