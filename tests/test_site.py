@@ -36,6 +36,10 @@ INDEX = "search/search_index.json"
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text of ordinary size
 READABLE = 12  # pixels, for the text of a paragraph: 16 are usual
 
+# Whether a table must be scrolled sideways to be read.
+HIDDEN = """() => [...document.querySelectorAll('.md-typeset__scrollwrap')]
+  .some(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)"""
+
 # Every colour of text with those behind it: how often, and a piece of it.
 COLOURS = """() => {
   const layers = new Map();
@@ -244,6 +248,7 @@ class Visit:
 
     outside: list = field(default_factory=list)  # requests that leave
     errors: list = field(default_factory=list)  # console, scripts, statuses
+    hidden: list = field(default_factory=list)  # pages with a wide table
     widths: dict = field(default_factory=dict)  # page: on a phone
     sizes: dict = field(default_factory=dict)  # page: of paragraphs, there
     colours: dict = field(default_factory=dict)  # (scheme, page): layers
@@ -306,6 +311,8 @@ def look_at_all(browser, site, noticed):
         page.on("pageerror", lambda e: noticed.errors.append((page.url, e)))
         for name in pages(site):
             page.goto(address + name)
+            if page.evaluate(HIDDEN):
+                noticed.hidden.append(name)
             if name in LOOKED_AT:
                 noticed.colours["light", name] = colours_of(page)
 
@@ -391,6 +398,10 @@ def test_no_page_asks_for_anything_outside(visit):
 
 def test_no_page_logs_an_error(visit):
     assert visit.errors == []
+
+
+def test_tables_fit_on_a_desk(visit):
+    assert visit.hidden == []
 
 
 def test_page_fits_on_a_phone(visit):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workshop import diffs
 from workshop.errors import WorkshopError
-from workshop.steps import ROOT, find
+from workshop.steps import ROOT, all_steps, find
 
 ROOMS = (
     "app",
@@ -253,18 +253,17 @@ def cell(line: str | None, kind: str) -> str:
 
 def floor_plan() -> str:
     """Return which step has which room: new, changed, or the same file."""
-    steps = [program(find(f"0{number}").folder) for number in range(1, 6)]
-    lines = ["| step |" + "|".join(f" {name} " for name in ROOMS) + "|"]
-    lines.append("|---|" + "|".join(":-:" for _ in ROOMS) + "|")
-    before: dict[str, str] = {}
-    for number, files in enumerate(steps, 1):
+    steps = [program(step.folder) for step in all_steps()]
+    for files in steps:
         tops = {path.partition("/")[0].removesuffix(".py") for path in files}
         if not tops <= set(ROOMS):
             raise WorkshopError(f"The floor plan lacks {tops - set(ROOMS)}.")
-        marks = [mark(name, before, files) for name in ROOMS]
-        title = find(f"0{number}").name
-        lines.append(f"| `{title}` |" + "|".join(marks) + "|")
-        before = files
+    lines = ["| room |" + "|".join(f" {s.number} " for s in all_steps()) + "|"]
+    lines.append("|---|" + "|".join(":-:" for _ in steps) + "|")
+    for name in ROOMS:
+        pairs = zip([{}, *steps], steps, strict=False)
+        marks = [mark(name, before, files) for before, files in pairs]
+        lines.append(f"| `{name}` |" + "|".join(marks) + "|")
     return "\n".join(lines)
 
 
