@@ -31,6 +31,7 @@ def test_page_lists_extensions_that_use_asyncio_and_no_other():
 
     assert {"static", "logger"} <= {*listed}
     assert not {"cors", "sessions", "named_url"} & {*listed}
+    assert "asgi" not in listed  # An app runs on trio by way of it.
 
 
 def test_both_ways_of_importing_are_seen(tmp_path):

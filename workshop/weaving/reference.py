@@ -149,7 +149,7 @@ def sentence(path: Path) -> str:
 
 
 def asyncio_only() -> str:
-    """Return the extensions that import asyncio."""
+    """Return the extensions that import asyncio, and not an error alone."""
     return "\n".join(
         f"- {linked(path)}"
         for path in all_extensions()
@@ -158,11 +158,15 @@ def asyncio_only() -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the modules that a module imports at its top."""
+    """Return the modules that a module imports at its top.
+
+    Who imports CancelledError alone, to let it through, starts no task.
+    """
     found = set()
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
+            if [alias.name for alias in node.names] != ["CancelledError"]:
+                found.add(node.module or "")
     return found
