@@ -259,6 +259,110 @@ def test_check_names_what_is_not_there(kind, sentence, home, say):
     assert sentence in " ".join(out.split())
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "# Gr\u00fc\u00dfe\n".encode("cp1252"),
+            "line 1: the byte 0xfc",
+        ),
+        (b"\n\n# \xdc\n", "line 3: the byte 0xdc is no utf-8. Let"),
+        (b"\xef\xbb\xbf\n# \xdc\n", "line 2: the byte 0xdc is no utf-8. Let"),
+        (
+            "# Gr\u00fc\u00dfe\n".encode("utf-16"),
+            "line 1: it is saved as",
+        ),
+        (b"# coding: none-such\n", "unknown encoding: none-such"),
+    ],
+)
+def test_file_in_another_encoding_is_told_with_its_line(source, said, home):
+    begun(home, "01")
+    (home / "pico.py").write_bytes(source)
+
+    made = verdict.judge(home, find("01")).explanation
+
+    assert said in made.cause
+    assert "work/pico.py" in made.place
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# coding: cp1252\n# Gr\u00fc\u00dfe\n".encode("cp1252"),
+        "\ufeff# Gr\u00fc\u00dfe\n".encode(),
+    ],
+)
+def test_file_whose_encoding_python_knows_is_no_mistake(source, tmp_path):
+    path = tmp_path / "pico.py"
+    path.write_bytes(source)
+
+    mistakes.syntax(path)
+
+
+# What stands still, or cannot be called
+
+
+@pytest.mark.parametrize(
+    ("number", "edit", "cause", "place"),
+    [
+        (
+            "01",
+            ("pico.py", 'if __name__ == "__main__":', "if True:"),
+            "it serves while it is imported, and shall do so only as the",
+            "work/pico.py, line 46",
+        ),
+        (
+            "02",
+            ("app.py", 'if __name__ == "__main__":\n    app', "app"),
+            'Put this under `if __name__ == "__main__":`',
+            "work/app.py, line 18",
+        ),
+        (
+            "02",
+            ("app.py", 'f"Hello {name}"', f'f"Hello {{name}}{{{SLEEP}}}"'),
+            "the code does not come back from here",
+            "work/app.py, line 15",
+        ),
+    ],
+)
+def test_what_stands_still_in_a_count_is_told_with_its_line(
+    number, edit, cause, place, home, monkeypatch
+):
+    file, old, new = edit
+    monkeypatch.setattr(verdict, "PATIENCE", 4.0)
+    begun(home, number)
+    change(home / file, old, new)
+
+    made = verdict.judge(home, find(number)).explanation
+
+    assert cause in made.cause
+    assert made.place == place
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            *("await loop.create_server", "loop.create_server"),
+            "line 36: Loop.create_server was called without await: nothing in"
+            " it has run. Correct it, then try again.",
+        ),
+        (
+            *("class Protocol", "def mark(made): pass\n\n\n@mark(1)\nclass P"),
+            "line 28: TypeError: 'NoneType' object is not callable. Something"
+            " returned nothing: is a return missing?",
+        ),
+    ],
+)
+def test_program_that_ends_says_why_and_what_to_do(old, new, said, home):
+    begun(home, "01")
+    change(home / "pico.py", old, new)
+
+    made = verdict.judge(home, find("01")).explanation
+
+    assert made.cause == f"work/pico.py, {said}"
+
+
 # Which task is named
 
 

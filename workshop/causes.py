@@ -33,6 +33,7 @@ LF_FIRST = re.compile(
 LF_ALONE = "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n."
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
+PROTOCOLS = ("connection.Connection", "flow.Flow", "pico.Protocol")
 # What promises ask of an app, and app.py does not show.
 ASKED = {
     "route": "`route(path, methods=None)`, which returns a decorator; from"
@@ -45,6 +46,8 @@ ASKED = {
     "router": "`router`, its Router",
 }
 LACKED = re.compile(r"'\w*Pico' object has no attribute '(\w+)'")
+CALLBACK = re.compile(r"TypeError: \w+\.(\w+)\(\) takes .+ given$")
+READY = re.compile(r"TypeError: '(\w*Protocol)' object is not callable")
 REFUSED = re.compile(r"\bPico\.(\w+)\(\) (?:got|takes|missing)")
 NO_BLOCK = "does not support the asynchronous context manager"
 FRAMING = {"content-length", "transfer-encoding", "connection", "date"}
@@ -80,9 +83,11 @@ def found(outcome: Outcome) -> Finding:
 def server_ended(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.ended:
         return None
+    likely = "look for sys.exit or os._exit"
+    if seen.ended == "status 0":
+        likely = "does it serve for ever? Else look for sys.exit or os._exit"
     return Finding(
-        f"The server ended ({seen.ended}) instead of answering: look for"
-        " sys.exit or os._exit.",
+        f"The server ended ({seen.ended}) instead of answering: {likely}.",
         len(seen.received),
         "the server ended here",
     )
@@ -165,6 +170,30 @@ def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
         len(seen.received),
         "content is missing",
         symbols=CALLS,
+    )
+
+
+def loop_cannot_call(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Tell what the loop wants to call, and cannot."""
+    ready = READY.match(seen.error)
+    if ready and not seen.where:
+        return Finding(
+            f"create_server is given one {ready[1]} that is made already; it"
+            " makes one for each connection: give it the class, or a lambda.",
+            0,
+            "no answer",
+            symbols=("pico.Pico.serve", "pico.main"),
+        )
+    callback = CALLBACK.match(seen.error)
+    if not callback or seen.where:
+        return None
+    said = seen.error.removeprefix("TypeError: ")
+    return Finding(
+        f"asyncio calls `{callback[1]}`, and cannot: {said}. Does it have"
+        " `self` and what asyncio gives it?",
+        0,
+        "no answer",
+        symbols=tuple(f"{room}.{callback[1]}" for room in PROTOCOLS),
     )
 
 
@@ -557,6 +586,7 @@ RULES: list[Rule] = [
     not_loaded,
     name_is_missing,
     never_awaited,
+    loop_cannot_call,
     raised,
     left_over,
     nothing_came,

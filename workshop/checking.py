@@ -21,6 +21,7 @@ from uuid import uuid4
 import psutil
 
 from workshop import wire
+from workshop.bench.counts import LIMIT
 from workshop.course import sentence
 from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import syntax
@@ -29,6 +30,7 @@ from workshop.serving import Target, apart, end, launched, number_of, target
 from workshop.steps import ROOT, all_steps, find, rooms
 
 PATIENCE = 60.0  # seconds for one promise
+CHILD = 0.8  # of the patience with a promise
 RUN = "WORKSHOP_RUN"  # tells whose a process is, when its parent is gone
 LONG = 65536  # bytes of what pytest writes beside
 
@@ -130,7 +132,7 @@ def reported(
     run = uuid4().hex
     made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with made as folder, tempfile.TemporaryFile() as errors:
-        process = begun(words, run, errors, folder)
+        process = begun(words, run, errors, folder, patience)
         try:
             last = yield from followed(process, errors, patience)
             if process.wait() not in (0, 1):  # Neither passed nor failed.
@@ -144,7 +146,11 @@ def reported(
 
 
 def begun(
-    words: list[str], run: str, errors: IO[bytes], folder: str
+    words: list[str],
+    run: str,
+    errors: IO[bytes],
+    folder: str,
+    patience: float | None,
 ) -> "subprocess.Popen[str]":
     """Begin a run of pytest that speaks lines of JSON.
 
@@ -154,6 +160,8 @@ def begun(
     env.pop("WORKSHOP_NO_SKIPS", None)  # What a URL lacks, it may lack.
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # It takes half a second.
     env[RUN] = run
+    if patience:  # Who counts in a child tells where that one stands.
+        env[LIMIT] = str(patience * CHILD)
     env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "--json-lines", *words],
@@ -250,7 +258,8 @@ def hanging(begun: str, patience: float, stack: str) -> Cut:
     name = begun or "The collection of the tests"
     return Cut(
         f"{name} did not end within {patience:g} seconds and was stopped:"
-        " look for a loop or an await that waits for ever.",
+        " look for a loop, a call that blocks, or an await that waits for"
+        " ever.",
         begun,
         stack,
     )

@@ -5,10 +5,13 @@ Does not know: who ran the program, or where.
 """
 
 import ast
+import codecs
 import contextlib
+import io
 import os
 import re
 import sys
+import tokenize
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +37,9 @@ CALLED = {
     "": "was called, but nothing runs it: give the coroutine to a Runner's"
     " run",
 }
+# What Python says as it ends, behind the traceback.
+WARNED = ("sys:1: RuntimeWarning:", "RuntimeWarning: Enable tracemalloc")
+NOTHING = "'NoneType' object is not callable"
 # Only of these is it good advice to install them.
 PACKAGES = {"httptools", "uvloop", "typer", "rich", "psutil", "h11"}
 
@@ -70,7 +76,10 @@ def explained(
         return WorkshopError(
             f"{where}: {lost}. Correct it, then try again.", FAIL
         )
-    last = text.rstrip().splitlines()[-1]
+    lines = text.rstrip().splitlines()
+    while len(lines) > 1 and lines[-1].startswith(WARNED):
+        lines.pop()
+    last = lines[-1]
     if "Traceback (most recent" not in text and "Error" not in last:
         return WorkshopError(f"{shown(program)}: {last}", ENVIRONMENT)
     hidden = shadowed(last, folder)
@@ -86,6 +95,10 @@ def explained(
         path, line = places[-1]
         where = f"{shown(path)}, line {line}"
     advice = "Correct it, then try again."
+    if lost and "'coroutine' object does not" not in last:
+        last = lost
+    elif NOTHING in last:
+        advice = "Something returned nothing: is a return missing?"
     if MINE in text:
         advice = "Choose what you want of the conflict, and delete its marks."
     return WorkshopError(f"{where}: {last.rstrip('.')}. {advice}", FAIL)
@@ -188,10 +201,37 @@ def reading(path: Path) -> Iterator[None]:
         ) from None
 
 
+def encoded(path: Path, source: bytes) -> None:
+    """Raise a sentence if an editor saved a file in another encoding."""
+    if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise WorkshopError(
+            f"{shown(path)}, line 1: it is saved as UTF-16, and Python reads"
+            " UTF-8. Let your editor save the file as UTF-8.",
+            FAIL,
+        )
+    if b"\0" in source:  # It is no text: Python says so.
+        return
+    encoding = "utf-8"
+    with contextlib.suppress(SyntaxError):  # else Python tells it itself
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    try:
+        source.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise WorkshopError(
+            f"{shown(path)}, line {line}: the byte {byte:#x} is no"
+            f" {encoding.removesuffix('-sig')}. Let your editor save the file"
+            " as UTF-8.",
+            FAIL,
+        ) from None
+
+
 def syntax(path: Path) -> None:
     """Raise a sentence if Python cannot read a file."""
     with reading(path):
         source = path.read_bytes()
+    encoded(path, source)
     try:
         compile(source, str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:

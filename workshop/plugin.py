@@ -642,7 +642,10 @@ def attach(
 def last_words(running: Running, seen: Seen, folder: Path) -> str:
     """Return the log of a server; note how it ended, or where it hangs."""
     seen.program = shown(CONTRACT)
-    if seen.end == "silent":
+    status = running.process.poll()
+    if seen.end == "silent" and status is not None:
+        seen.ended = f"status {status}"  # Nobody listens any more.
+    elif seen.end == "silent":
         if serving.has_pico(folder):  # else its own program has run
             tracebacks.let_collect(running.process, running.errors)
         tracebacks.let_tell(running.process)

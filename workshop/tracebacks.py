@@ -12,13 +12,31 @@ import time
 from pathlib import Path
 from typing import Any
 
+from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import PLACE, shown
 
 HEADER = "Traceback (most recent call last):"
+MODULE = re.compile(
+    r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+) in <module>$', re.M
+)
 STACK = "Fatal Python error:"  # then comes what faulthandler writes
 ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
+# What a loop says of a callback that it cannot call: no line of the folder's.
+UNCALLABLE = re.compile(
+    r"TypeError: (?:\w+\.(?:connection_made|data_received|eof_received"
+    r"|connection_lost|(?:pause|resume)_writing)\(\) takes"
+    r"|'\w*Protocol' object is not callable)"
+)
 # What the tests raise themselves, to see what becomes of it.
 ON_PURPOSE = {"RuntimeError", "HttpError", "messages.HttpError"}
+NO_END = (
+    "the code does not come back from here: a loop that never ends, or a call"
+    " that blocks."
+)
+SERVES = (
+    "it serves while it is imported, and shall do so only as the program. Put"
+    ' this under `if __name__ == "__main__":`.'
+)
 PATIENCE = 2.0  # seconds for a process to write its stack
 COLLECTED = b"(collected)\n"  # what the contract application says then
 
@@ -36,6 +54,8 @@ def blamed(text: str, folder: Path) -> tuple[str, str]:
         if not frames or not error:
             continue
         own = [frame for frame in frames if is_below(frame["path"], folder)]
+        if not own and UNCALLABLE.match(error):
+            return error, ""
         foreign = is_test(frames[-1]["path"])
         if own and not (foreign and error.partition(":")[0] in ON_PURPOSE):
             return error, "" if foreign else place(own[-1])
@@ -89,6 +109,26 @@ def stuck(text: str, folder: Path) -> str:
             if {"asyncio", "uvloop"} & set(Path(frame["path"]).parts):
                 break
     return ""
+
+
+def imported(text: str, folder: Path) -> str:
+    """Return the line of a folder's file that has not come to its end.
+
+    Where promises run, a file is imported, and never the program.
+    """
+    for frame in MODULE.finditer(text):
+        if is_below(frame["path"], folder):
+            return place(frame)
+    return ""
+
+
+def late(text: str, folder: Path) -> WorkshopError | None:
+    """Return a sentence for a stack that was written when time was up."""
+    where = stuck(text, folder)
+    if where:
+        return WorkshopError(f"{where}: {NO_END}", FAIL)
+    where = imported(text, folder)
+    return WorkshopError(f"{where}: {SERVES}", FAIL) if where else None
 
 
 def let_collect(process: "subprocess.Popen[Any]", log: Path) -> None:

@@ -19,6 +19,7 @@ beside them.
 """
 
 import asyncio
+import faulthandler
 import gc
 import importlib
 import importlib.util
@@ -38,7 +39,9 @@ from workshop.bench import fake
 from workshop.bench.cases import Answer, Case, all_judged
 from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import explained
+from workshop.tracebacks import late
 
+LIMIT = "WORKSHOP_LIMIT"  # seconds for a count, if there is a limit
 WARM, COUNTED = 20, 5
 WORDS = {
     "bytecodes": "bytecodes",
@@ -251,6 +254,9 @@ def protocol_maker(folder: Path, program: Path | None) -> Any:
 
 def main() -> None:
     """Count in this process, for `count` in another one."""
+    if LIMIT in os.environ:
+        limit = float(os.environ[LIMIT])
+        faulthandler.dump_traceback_later(limit, exit=True)
     order = json.load(sys.stdin)
     segments = [text.encode("latin-1") for text in order["segments"]]
     program = Path(order["program"]) if order["program"] else None
@@ -298,7 +304,8 @@ def count(
         env={**alone(), **(env or {}), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if done.returncode:
-        raise explained(done.stderr, folder / "pico.py")
+        hangs = late(done.stderr, folder)
+        raise hangs or explained(done.stderr, folder / "pico.py")
     report = json.loads(done.stdout.splitlines()[-1])
     for text in report["answers"]:
         answer = all_judged(case, text.encode("latin-1"))[0]
