@@ -24,6 +24,7 @@ SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 COUNTS = re.compile(r"Counts\(bytecodes=(\d+)")
+NEAR_LENGTH = re.compile(r"(?im)^content-length(?: +:)? *\d+(?=\r?$)")
 PIPELINED = 'shape="pipelined"'
 BARE_LF = re.compile(r"(?<!\r)\n")
 # The same in a head, as Python writes bytes.
@@ -32,6 +33,7 @@ LF_FIRST = re.compile(
 )
 LF_ALONE = "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n."
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
+CHUNKS = ("connection.Connection.write_pieces", "pico.RESPONSE")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
 PROTOCOLS = ("connection.Connection", "flow.Flow", "pico.Protocol")
 # What promises ask of an app, and app.py does not show.
@@ -295,6 +297,15 @@ def head_with_content(outcome: Outcome, seen: Seen) -> Finding | None:
 
 
 def end_of_content_is_not_told(outcome: Outcome, seen: Seen) -> Finding | None:
+    near = NEAR_LENGTH.search(seen.received.partition("\r\n\r\n")[0])
+    if near and seen.end == "silent":
+        return Finding(
+            f"The line {near[0]!r} is no field: a colon follows the name"
+            " without a space (RFC 9112, 5).",
+            near.start(),
+            "name: value",
+            symbols=HEADS,
+        )
     for part in parts(seen.received):
         told = {"content-length", "transfer-encoding"} & set(part.fields)
         bare = part.status in (204, 304) or part.status < 200
@@ -342,6 +353,25 @@ def connection_ends_otherwise(outcome: Outcome, seen: Seen) -> Finding | None:
         f"The connection {came}, but it must {want}.",
         len(seen.received),
         f"then it {came}",
+    )
+
+
+def chunks_have_no_end(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Tell of a chunked answer that never looks whole."""
+    last = next(reversed(parts(seen.received)), None)
+    if not last or seen.end != "silent":
+        return None
+    coding, _ = last.fields.get("transfer-encoding", ("", 0))
+    if coding.lower() != "chunked":
+        return None
+    if last.content.endswith("0\r\n\r\n"):
+        return None
+    return Finding(
+        "The field Transfer-Encoding says chunked, and the last chunk never"
+        " came: 0, CRLF, CRLF (RFC 9112, 7.1).",
+        len(seen.received),
+        "0\\r\\n\\r\\n is missing",
+        symbols=CHUNKS,
     )
 
 
@@ -597,6 +627,7 @@ RULES: list[Rule] = [
     length_does_not_fit,
     no_http,
     wrong_answer_counted,
+    chunks_have_no_end,
     connection_ends_otherwise,
     wrong_answers,
     wrong_part,

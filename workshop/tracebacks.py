@@ -33,6 +33,10 @@ NO_END = (
     "the code does not come back from here: a loop that never ends, or a call"
     " that blocks."
 )
+TURNS = (
+    "its answer never comes to its end: look for a loop that awaits, and never"
+    " ends."
+)
 SERVES = (
     "it serves while it is imported, and shall do so only as the program. Put"
     ' this under `if __name__ == "__main__":`.'
@@ -123,12 +127,22 @@ def imported(text: str, folder: Path) -> str:
 
 
 def late(text: str, folder: Path) -> WorkshopError | None:
-    """Return a sentence for a stack that was written when time was up."""
-    where = stuck(text, folder)
+    """Return a sentence for a stack that was written when time was up.
+
+    No loop waits in a count: a line of the folder is why, even if it has
+    called a loop's function.
+    """
+    _, begun, stack = text.rpartition("most recent call first")
+    if not begun:
+        return None
+    where = imported(stack, folder)
     if where:
-        return WorkshopError(f"{where}: {NO_END}", FAIL)
-    where = imported(text, folder)
-    return WorkshopError(f"{where}: {SERVES}", FAIL) if where else None
+        return WorkshopError(f"{where}: {SERVES}", FAIL)
+    frames = PLACE.finditer(stack)
+    own = [place(f) for f in frames if is_below(f["path"], folder)]
+    if own:
+        return WorkshopError(f"{own[0]}: {NO_END}", FAIL)
+    return WorkshopError(f"{shown(folder)}: {TURNS}", FAIL)
 
 
 def let_collect(process: "subprocess.Popen[Any]", log: Path) -> None:
