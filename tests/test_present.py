@@ -336,7 +336,7 @@ def test_clock_runs_from_the_first_enter_on():
 
 @pytest.mark.parametrize(
     "spent, said",
-    [(10, "0:50 ahead of the plan"), (60, "on time")],
+    [(10, "0:50 ahead"), (60, "on time")],
 )
 def test_pace_is_said_in_words(spent, said):
     play = opened("02", 10)
@@ -350,7 +350,16 @@ def test_pace_behind_the_plan_is_said_in_words():
     play = opened("02", 10)
     play.known.spent = plan(10)["02", 0][1] + 65
 
-    assert play.pace() == "1:05 behind the plan"
+    assert play.pace() == "1:05 behind"
+
+
+@pytest.mark.parametrize("minutes", [10, 600])
+def test_clock_fits_a_screen_of_80_columns(minutes):
+    for number, spent in (("05", 0), ("05", 1), ("01", 0.9)):
+        play = opened(number, minutes)
+        play.known.spent = spent * 60 * minutes
+
+        assert len(cues.clock_line(play)) <= 80, cues.clock_line(play)
 
 
 def test_time_spent_is_written_while_nothing_is_pressed():

@@ -143,7 +143,7 @@ def clock_line(play: Play) -> str:
     """Say how late it is, and what the plan says."""
     begin, end = play.window()
     total = clock(60 * play.minutes)
-    waits = "" if play.since is not None or play.over else ", it stands still"
+    waits = "" if play.since is not None or play.over else ", stopped"
     return (
         f"clock  {clock(play.spent())} of {total}{waits}; planned"
         f" {clock(begin)} to {clock(end)}: {play.pace()}"

@@ -272,13 +272,13 @@ class Play:
         return plan(self.minutes)[self.known.step, number]
 
     def pace(self) -> str:
-        """Say whether we are ahead of the plan or behind it."""
+        """Say whether we are ahead of the plan or behind it, in a word."""
         begin, end = self.window()
         spent = self.spent()
         if spent > end + 1:
-            return f"{clock(spent - end)} behind the plan"
+            return f"{clock(spent - end)} behind"
         if spent < begin - 1:
-            return f"{clock(begin - spent)} ahead of the plan"
+            return f"{clock(begin - spent)} ahead"
         return "on time"
 
 
