@@ -592,6 +592,19 @@ def test_room_that_lacks_a_name_hides_no_library(home):
             *("02", {"async def index": "def index"}),
             *("`index` is a plain function", "work/app.py, line 9: index"),
         ),
+        (
+            *("02", {'@app.route("/")': "@app.route"}),
+            *("`index` has no path: write", "work/app.py, line 9: index"),
+        ),
+        (
+            "02",
+            {'response.json = {"message": f"': 'return {"message": f"'},
+            *("`hello` returns a value, and", "work/app.py, line 14: hello"),
+        ),
+        (
+            *("03", {"response.json =": "return"}),
+            *("`index` returns a value, and", "work/app.py, line 9: index"),
+        ),
     ],
 )
 def test_mistake_in_app_is_told_of_app(number, edits, cause, place, home):

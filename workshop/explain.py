@@ -27,6 +27,7 @@ KNOWN = re.compile(r"\.py(, line \d+.*)?$")  # a file of the learner's
 FILE = re.compile(r"\S+\.py")
 NO_APP = re.compile(r"module '(?:program|app)' has no attribute 'app'")
 NOT_AWAITED = re.compile(r"NoneType can't be used in 'await'|status is 500")
+NO_CONTENT = re.compile(r"content is b''")
 FROM = re.compile(r" \(\S+\.py\)")  # which Python adds to an ImportError
 ROOM_SENT, ROOM_RECEIVED = 5, 7  # lines
 # What curl sends as it is: it knows /../, globs and fragments.
@@ -129,23 +130,36 @@ def of_app(outcome: Outcome, folder: Path) -> causes.Finding | None:
     if NO_APP.search(said):
         cause = "app.py must call its application `app`: so it is imported."
         return causes.Finding(cause, symbols=("app",))
-    handler = plain_handler(folder) if NOT_AWAITED.search(said) else ""
-    if not handler:
-        return None
-    return causes.Finding(
-        f"`{handler}` is a plain function, and handlers are awaited: write"
-        " `async def`.",
-        symbols=(f"app.{handler}",),
-    )
-
-
-def plain_handler(folder: Path) -> str:
-    """Return the first handler of app.py that is no coroutine, or ""."""
     for node in parsed_file(folder / "app.py"):
-        if isinstance(node, ast.FunctionDef) and any(
-            ".route(" in ast.unparse(mark) for mark in node.decorator_list
-        ):
-            return node.name
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            cause = of_handler(node, said, outcome.seen.get("received", ""))
+            if cause:
+                symbol = f"app.{node.name}"
+                return causes.Finding(
+                    f"`{node.name}` {cause}", symbols=(symbol,)
+                )
+    return None
+
+
+def of_handler(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, said: str, came: str
+) -> str:
+    """Return what is wrong with a handler of app.py, or ""."""
+    marks = [ast.unparse(mark) for mark in node.decorator_list]
+    if "app.route" in marks and came.startswith("HTTP/1.1 404"):
+        return 'has no path: write `@app.route("/...")`, which is a call.'
+    if not any(".route(" in mark for mark in marks):
+        return ""
+    if isinstance(node, ast.FunctionDef) and NOT_AWAITED.search(said):
+        return (
+            "is a plain function, and handlers are awaited: write `async def`."
+        )
+    returns = [n for n in ast.walk(node) if isinstance(n, ast.Return)]
+    if NO_CONTENT.search(said) and any(one.value for one in returns):
+        return (
+            "returns a value, and nobody looks at it: set `response.json` or"
+            " `response.body`."
+        )
     return ""
 
 
