@@ -373,6 +373,16 @@ def test_program_that_ends_says_why_and_what_to_do(old, new, said, home):
     assert made.cause == f"work/pico.py, {said}"
 
 
+def test_folder_of_extensions_that_is_no_package_is_told(home):
+    begun(home, "04")
+    (home / "extensions/__init__.py").unlink()
+
+    made = verdict.judge(home, find("04")).explanation
+
+    assert "work/extensions/__init__.py is not there" in made.cause
+    assert made.place == "work/extensions/__init__.py"
+
+
 # Which task is named
 
 

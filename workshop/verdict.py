@@ -85,6 +85,13 @@ def startable(folder: Path, step: Step) -> None:
             f"{shown(folder)}/pico.py is not there: {again(step)}."
         )
     program = serving.main_file(folder)
+    extensions = folder / "extensions"
+    init = extensions / "__init__.py"
+    if any(extensions.glob("*.py")) and not init.is_file():
+        raise WorkshopError(
+            f"{shown(init)} is not there: even an empty one"
+            " makes a package of the folder, which is then imported."
+        )
     for path in diffs.code(folder):
         syntax(folder / path)
     empty(program, step)
