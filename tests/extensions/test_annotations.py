@@ -435,3 +435,21 @@ async def test_annotations_leave_routes_of_other_protocols_alone(step, fetch):
     answer = await fetch(app, "/events/7?page=2")
 
     assert answer.content == b'data: ["7",1]\n\n'
+
+
+async def test_annotations_tell_a_handler_of_errors_in_text(step, fetch):
+    app, _ = annotated(step)
+    error_handler = step.modules["extensions.errors"].errors(app)
+
+    @app.route("/")
+    async def index(request, response, number: int):
+        response.json = number
+
+    @error_handler(step.messages.HttpError)
+    async def tell(request, response, error):
+        response.json = {"error": error.message}
+
+    answer = await fetch(app, "/?number=seven")
+
+    message = json.loads(json.loads(answer.content)["error"])
+    assert (answer.status, message["errors"][0]["name"]) == (422, "number")

@@ -112,6 +112,7 @@ async def test_compress_keeps_what_an_answer_varies_with(step, fetch):
         ("identity", NO_GZIP),
         ("br", NO_GZIP),
         ("gzip;q=0", NO_GZIP),
+        ("gzip;\tq=0", NO_GZIP),
         ("gzip; q=0.000", NO_GZIP),
         ("gzip;q=0, *;q=1", NO_GZIP),
         ("identity, gzip;q=0.1", NO_GZIP),
@@ -479,3 +480,24 @@ async def test_compress_shortens_long_errors_too(step, fetch):
     answer = await fetch(app, "/nowhere", TAKES)
 
     assert (answer.status, sent(answer)) == (404, ("gzip", TEXT.encode()))
+
+
+@pytest.mark.parametrize("both", [False, True])
+async def test_compress_leaves_what_a_mounted_route_forbids(
+    step, fetch, both
+):
+    app, inner = step.Pico(), step.Pico()
+    step.modules["extensions.mount"].mount(app, "/api", inner)
+
+    @inner.route("/secret", compress=False)
+    @inner.route("/plain")
+    async def page(request, response):
+        response.body = "x" * 1000
+
+    for each in [app, inner] if both else [app]:
+        step.modules["extensions.compress"].compress(each)
+    gzip = "accept-encoding: gzip"
+    answers = [await fetch(app, f"/api/{p}", gzip) for p in ("secret", "plain")]
+
+    codings = [answer.field("content-encoding") for answer in answers]
+    assert codings == [None, "gzip"]

@@ -115,3 +115,11 @@ def test_negotiation_asks_each_range_once(step, ranges):
     accept = ",".join(f"text/{n};q=0.{n % 10}" for n in range(ranges))
 
     assert len(parse(accept)) == ranges
+
+
+async def test_negotiation_takes_one_media_type_alone(step, fetch):
+    app = negotiating_app(step, "text/html")
+
+    answer = await fetch(app, "/", "accept: text/html")
+
+    assert (answer.status, answer.content) == (200, b"text/html")

@@ -115,7 +115,7 @@ async def test_logger_does_not_know_the_size_of_a_stream(step, fetch):
 
 
 def test_logger_refuses_an_unknown_format(step):
-    with pytest.raises(KeyError, match="combined"):
+    with pytest.raises(ValueError, match="'common', 'json'"):
         logging_app(step, format="combined")
 
 
@@ -274,3 +274,16 @@ async def test_logger_has_no_line_for_what_no_listener_hears_of(
 
     assert (raised.status, unparsed.answers[0].status) == (500, 400)
     assert lines(stream) == ['127.0.0.1 - - [] "GET /nowhere HTTP/1.1" 404 9']
+
+
+async def test_logger_writes_the_id_of_a_request(step, fetch):
+    app, stream = logging_app(step, format="json")
+    step.modules["extensions.request_id"].request_id(app)
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = "ada"
+
+    answer = await fetch(app, "/")
+
+    assert json.loads(stream.getvalue())["id"] == answer.field("x-request-id")

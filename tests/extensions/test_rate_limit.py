@@ -199,3 +199,18 @@ def test_rate_limit_refuses_what_is_no_limit(step, options):
         step.modules["extensions.rate_limit"].rate_limit(
             step.Pico(), **options
         )
+
+
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.1"]])
+@pytest.mark.parametrize("name", ["testclient", "foo:bar"])
+async def test_rate_limit_counts_a_name_as_well(step, proxies, name):
+    _, status = limited(step, limit=1, proxies=proxies)
+
+    assert await status(name) == 200
+    assert (await status(name))[0] == 429
+
+
+async def test_rate_limit_takes_one_proxy_alone(step):
+    _, status = limited(step, limit=1, proxies="192.0.2.0/24")
+
+    assert await status() == 200

@@ -14,6 +14,7 @@ CONFTEST = """
 import pytest
 
 from extensions.testing import client, liveclient, pytest_pyfunc_call
+from extensions.websocket import websocket
 from pico import Pico
 
 
@@ -43,6 +44,12 @@ def app():
             yield b"da"
 
         response.body = pieces()
+
+    websocket(app)
+
+    @app.route("/talk", protocol="websocket")
+    async def talk(request, ws):
+        await ws.send("ada")
 
     @app.route("/split")
     async def split(request, response):
@@ -104,6 +111,16 @@ async def test_broken_answer(either):
         await either.get("/split")
 
 
+async def test_websocket_needs_a_socket(client):
+    headers = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    assert (await client.get("/talk", headers=headers)).status == 501
+
+
 async def test_both(client, liveclient):
     assert (await client.get("/stream")).body == b"ada"
     assert (await liveclient.get("/stream")).body == b"ada"
@@ -141,7 +158,7 @@ def run_pytest(target, folder, tests, conftest=CONFTEST):
 def test_testing_serves_the_tests_of_a_project(target, tmp_path):
     status, words = run_pytest(target, tmp_path, PROJECT)
 
-    assert (status, "11 passed" in words) == (0, True), words
+    assert (status, "12 passed" in words) == (0, True), words
 
 
 def test_testing_says_that_there_is_no_app(target, tmp_path):

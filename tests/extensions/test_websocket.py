@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import logging
 import runpy
@@ -341,6 +342,47 @@ async def test_websocket_chooses_its_favourite_subprotocol(
     async with joined(app, "/own", subprotocols=offered) as ws:
         assert await ws.recv() == str(chosen)
         assert ws.subprotocol == chosen
+
+
+async def test_websocket_hears_behind_many_requests(step):
+    app = websocket_app(step)
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = "hello"
+
+    handshake = "\r\n".join(["GET /echo HTTP/1.1", "host: pico", *HANDSHAKE])
+    text = Frame(Opcode.TEXT, b"ada").serialize(mask=True)
+    async with app.serve(port=0) as server:
+        address = server.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nhost: pico\r\n\r\n" * 400)
+        writer.write(f"{handshake}\r\n\r\n".encode())
+        await reader.readuntil(b"HTTP/1.1 101")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(text)
+        async with asyncio.timeout(5):
+            heard = await reader.readexactly(5)
+        writer.close()
+
+    assert heard == b"\x81\x03ada"
+
+
+async def test_websocket_takes_one_subprotocol_alone(step):
+    app = websocket_app(step, subprotocols="chat")
+
+    async with joined(app, subprotocols=["chat"]) as ws:
+        assert ws.subprotocol == "chat"
+
+
+async def test_websocket_has_the_address_of_its_client_in_the_log(step):
+    app, stream = websocket_app(step), io.StringIO()
+    step.modules["extensions.logger"].logger(app, stream=stream)
+
+    async with joined(app) as ws:
+        await ws.send("a")
+
+    assert stream.getvalue().startswith("127.0.0.1 - - [")
 
 
 async def test_websocket_needs_a_server_that_hands_over(step):

@@ -10,7 +10,7 @@ from extensions.asgi_exchange import Exchange
 from extensions.websocket import ConnectionClosed, converse
 from extensions.websocket_handshake import establish, negotiate, protocol
 from messages import HttpError
-from rendering import OURS, field_lines
+from rendering import OURS, checked
 
 DENIAL = "websocket.http.response"
 
@@ -128,8 +128,8 @@ class Talk(Exchange):
         if subprotocol := event.get("subprotocol"):
             self.core.subprotocol = subprotocol
             lines.append(("sec-websocket-protocol", subprotocol))
-        field_lines([f"{name}\0{value}" for name, value in lines])
         for name, value in lines:
+            checked(f"{name}\0{value}")
             if name.lower() not in own:
                 ours[name] = value
         return establish(self.request, self.core, self.handshake)

@@ -24,6 +24,8 @@ def content_negotiation(app):
         if request.route is None:
             return
         offers = request.route.payload.get("accepts")
+        if isinstance(offers, str):
+            offers = [offers]
         if offers:
             response.headers["vary"] = "Accept"
             accept = request.headers.get("accept", "")

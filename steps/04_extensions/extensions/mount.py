@@ -36,6 +36,8 @@ def mount(app, prefix, other):
         view = seen(request, other, path, kinds[kind])
         with inside(request, view):
             inner = await other.answer(request)
+        # What the inner route says of itself, as compress=False, holds here.
+        request.route = view["route"] or request.route
         response.status, response.body = inner.status, inner.body
         if hasattr(inner.body, "__aiter__"):
             response.body = streamed(inner.body, request, view)

@@ -50,6 +50,7 @@ class Proxies:
     """Those who are believed when they say for whom they ask."""
 
     def __init__(self, proxies):
+        proxies = [proxies] if isinstance(proxies, str) else proxies
         self.unix = "unix" in proxies
         self.networks = [ip_network(each) for each in {*proxies} - {"unix"}]
         self.some = bool(proxies)
@@ -58,10 +59,13 @@ class Proxies:
         """Return the address of who asks, or its network for IPv6."""
         peer = request.source and request.source.peer
         address = peer[0] if peer else "unix"
-        if self.some:
-            chain = request.headers.get("x-forwarded-for", "")
-            address = self.forwarded(address, chain.split(","))
-        return network(address) if ":" in address else address
+        try:
+            if self.some:
+                chain = request.headers.get("x-forwarded-for", "")
+                address = self.forwarded(address, chain.split(","))
+            return network(address) if ":" in address else address
+        except ValueError:  # a name, as another server may give us
+            return address
 
     def forwarded(self, address, chain):
         """Return the last of a chain who is none of our proxies.

@@ -54,6 +54,8 @@ async def accept(request, **options):
 
 def protocol(request, origins, subprotocols, max_size, compress):
     """Return what knows the rules of a WebSocket, and our own."""
+    if isinstance(subprotocols, str):
+        subprotocols = [subprotocols]
     return ServerProtocol(
         origins=allowed(request) if origins is None else listed(origins),
         extensions=[DEFLATE] if compress else [],
@@ -94,6 +96,7 @@ def establish(request, core, answer):
     """Answer a handshake, and speak of messages from then on."""
     ready(request, request.source)
     ws = request.app.WebSocket(core, request.source.transport)
+    ws.transport.resume_reading()  # many requests before it paused that
     request.source.hand_over(ws)
     ws.transport.write(answer.serialize())
     return ws
@@ -101,8 +104,9 @@ def establish(request, core, answer):
 
 def ready(request, connection):
     """Refuse if more than a head came, or if no time is left."""
-    if not hasattr(connection, "hand_over"):
-        raise HttpError(501, "This server cannot hand over a connection.")
+    transport = getattr(connection, "transport", None)
+    if not (transport and transport.get_extra_info("socket")):
+        raise HttpError(501, "Here is no connection to hand over.")
     parser = connection.parser
     behind = parser.requests or parser.head or parser.error or parser.eof
     if behind or request.length or not request.complete:

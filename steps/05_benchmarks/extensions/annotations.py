@@ -78,7 +78,7 @@ def converting(view):
             except Unfit as error:
                 errors.append(error.args[0])
         if errors:
-            message = request.app.encode_json({"errors": errors})
+            message = msgspec.json.encode({"errors": errors}).decode()
             raise HttpError(422, message, {"content-type": JSON})
         result = view(request, response, **parameters)
         if hasattr(result, "__await__"):

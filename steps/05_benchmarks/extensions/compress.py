@@ -92,7 +92,7 @@ def accepts(value):
     weights = {}
     for each in value.lower().split(","):
         coding, _, weight = each.partition(";")
-        given = WEIGHT.match(weight.replace(" ", ""))
+        given = WEIGHT.match(weight.strip())
         weights[coding.strip()] = float(given[1]) if given else 1
     gzip = weights.get("gzip", weights.get("*", 0))
     return gzip > 0 and gzip >= weights.get("identity", 0)

@@ -64,7 +64,8 @@ def cors(
             response.headers["vary"] = f"{vary}, Origin"
         origin = dict.get(request.headers, "origin")
         if origin and known(origin):
-            response.headers.update(fields(allow_origin=[origin]) | told)
+            allowed = {"access-control-allow-origin": origin}
+            dict.update(response.headers, allowed | told)
 
 
 def listed(origin, credentials):

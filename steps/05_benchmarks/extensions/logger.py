@@ -21,6 +21,8 @@ def logger(app, format="common", stream=None):  # noqa: A002 (its name)
 
     Lines wait for a moment, so that many of them are written at once.
     """
+    if format not in FORMATS:
+        raise ValueError(f"The format is one of {[*FORMATS]}.")
     lines, line_of = [], FORMATS[format]
     stream = stream or sys.stderr
 
@@ -66,6 +68,8 @@ def as_json(request, response):
         "size": size(request, response),
         "milliseconds": round(seconds * 1000, 3),
     }
+    if "id" in request.data:  # that of request_id
+        line["id"] = request.data["id"]
     return encode(line) + "\n"
 
 

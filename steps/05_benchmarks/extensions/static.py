@@ -6,7 +6,7 @@ Does not know: the connection.
 
 import asyncio
 import re
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate, mktime_tz, parsedate_tz
 from mimetypes import MimeTypes
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from messages import HttpError
 PIECE = 64 * 1024  # bytes read at once, in a thread
 TYPES = MimeTypes()  # Python's own: the registry of Windows may be wrong
 TAG = re.compile(r'"[^"]*"')
+# How each of the three forms of a date ends (RFC 9110, 5.6.7).
+DATE = re.compile(r".*:\d\d (?:GMT|\d{4})")
 # One range; many are answered with the whole file (RFC 9110, 14.2).
 RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.I)
 # Slashes, streams and devices of Windows, which are no files there.
@@ -79,11 +81,12 @@ def known(request, response):
     if tags is not None:
         found = TAG.findall(tags)
         return tags.strip() == "*" or response.headers["etag"] in found
+    given = request.headers.get("if-modified-since", "")
     try:
-        since = parsedate_to_datetime(request.headers["if-modified-since"])
-        ours = parsedate_to_datetime(response.headers["last-modified"])
-        return ours <= since
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        since = DATE.fullmatch(given) and mktime_tz(parsedate_tz(given))
+        ours = mktime_tz(parsedate_tz(response.headers["last-modified"]))
+        return since is not None and ours <= since
+    except (IndexError, TypeError, ValueError, OverflowError):
         return False  # a date that is none does not count
 
 
