@@ -1,6 +1,7 @@
 """What the rooms must do on several steps, though no step promises it."""
 
 import asyncio
+import contextvars
 import doctest
 import json
 from decimal import Decimal
@@ -404,6 +405,115 @@ async def test_stop_answers_all_requests_that_were_read(step, ask):
 
     assert answered(exchange) == [(200, b"done")] * 3
     assert exchange.end == "closed"
+
+
+@right_steps
+@pytest.mark.parametrize(("trailers", "status"), [(36, None), (37, 431)])
+def test_trailers_count_among_the_fields(step, trailers, status):
+    app = step.Pico()
+    parser = app.Protocol(app).parser
+    head = ["POST / HTTP/1.1", "host: pico", "transfer-encoding: chunked"]
+    head += [f"x-{n}: 1" for n in range(62)]
+    fields = [f"y-{n}: 1" for n in range(trailers)]
+    parser.feed("\r\n".join([*head, "", "0", *fields, "", ""]).encode())
+
+    assert getattr(parser.error, "status", None) == status
+
+
+NAME = contextvars.ContextVar("name", default="nobody")
+
+
+def naming_app(step):
+    """Return an app that answers whom it found, and notes a name."""
+    app = step.Pico()
+    app["tasks"] = set()
+
+    @app.route("/{name}")
+    async def index(request, response, name):
+        app["tasks"].add(asyncio.current_task())
+        found = NAME.get()
+        NAME.set(name)
+
+        async def pieces():
+            yield f"{found} {NAME.get()}".encode()
+
+        response.body = pieces() if "stream" in name else found
+
+    @app.route("/")
+    async def nameless(request, response):
+        app["tasks"].add(asyncio.current_task())
+        response.body = NAME.get()
+
+    return app
+
+
+@right_steps
+async def test_context_variable_is_not_for_the_next_request(step, ask):
+    app = naming_app(step)
+    named = GET.replace(b"/", b"/ada", 1)
+    stream = GET.replace(b"/", b"/stream", 1)
+
+    exchange = await ask(app, named + GET + stream + named + GET)
+
+    assert [content for _, content in answered(exchange)] == [
+        b"nobody",
+        b"nobody",
+        b"nobody stream",
+        b"nobody",
+        b"nobody",
+    ]
+    assert len(app["tasks"]) == 4  # The second answer changed nothing.
+
+
+@right_steps
+async def test_stop_waits_for_a_task_with_another_context(step, ask):
+    app = naming_app(step)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @app.route("/wait")
+    async def wait(request, response):
+        begun.set()
+        await go_on.wait()
+        response.body = NAME.get()
+
+    requests = [GET.replace(b"/", path, 1) for path in (b"/ada", b"/wait")]
+    async with app.serve(port=0) as server:
+        asking = asyncio.create_task(ask(server.url, b"".join(requests)))
+        await begun.wait()
+        asyncio.get_running_loop().call_soon(go_on.set)
+    exchange = await asking
+
+    assert answered(exchange) == [(200, b"nobody")] * 2
+    assert exchange.end == "closed"
+
+
+@right_steps
+async def test_handler_in_another_context_ends_with_its_connection(step):
+    app = naming_app(step)
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    @app.route("/wait")
+    async def wait(request, response):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with app.serve(port=0) as server:
+        address = server.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(*address)
+        for path in (b"/ada", b"/wait"):
+            writer.write(GET.replace(b"/", path, 1))
+        await begun.wait()
+        (connection,) = app.connections
+        connection.transport.abort()
+        async with asyncio.timeout(5):
+            await ended.wait()
+            await asyncio.wait([connection.task])
+        writer.close()
+
+    assert connection.task.cancelled()
 
 
 @server_steps

@@ -44,6 +44,9 @@ class FakeTransport:
     def can_write_eof(self):
         return self.halves
 
+    def get_extra_info(self, name):
+        return None  # It is nowhere.
+
     def is_closing(self):
         return not self.open
 
@@ -674,3 +677,25 @@ async def test_connection_knows_the_address_of_its_client(step):
         await writer.wait_closed()
 
     assert seen == [ours, ours]
+
+
+async def test_stop_ends_a_connection_behind_the_stream_that_it_was_sent(step):
+    app, go_on = step.Pico(), asyncio.Event()
+
+    @app.route("/")
+    async def index(request, response):
+        async def pieces():
+            yield b"a"
+            await go_on.wait()
+            yield b"b"
+
+        response.body = pieces()
+
+    async with connected(app, GET) as connection:
+        connection.stop()
+        connection.stop()
+        go_on.set()
+        await until(lambda: connection.transport.end)
+        ended = connection.transport.end
+
+    assert ended == "eof"

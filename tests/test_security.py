@@ -150,6 +150,7 @@ def placed(stream, place):
 # Splitting: what a handler passes on, through each door of an answer.
 
 EVIL = ["a\r\nevil: yes", "a\nevil: yes", "a\revil: yes", "a\0evil: yes"]
+EVIL += ["a\r\nevil\0yes"]  # NUL stands for the colon while we check
 
 
 def through_a_redirect(step, response, text):
@@ -271,7 +272,7 @@ async def test_what_is_refused_forges_no_line_of_the_log(step, ask, caplog):
     await ask(app, GET.replace(b"/", b"/a%0D%0Aevil%1B[2J", 1))
 
     lines = caplog.text.splitlines()
-    assert "Of these fields one is none" in caplog.text
+    assert "is no field" in caplog.text
     assert not [line for line in lines if line.startswith("evil")]
     assert "\x1b" not in caplog.text
 

@@ -7,6 +7,7 @@ Does not know: routes, handlers, what a message means.
 import asyncio
 import contextlib
 import logging
+from contextvars import copy_context
 from math import inf
 
 from flow import CONTINUE, Flow
@@ -41,8 +42,7 @@ class Connection(Flow):
         """
         new = self.parser.target is None and not self.stopping
         self.stopping = True
-        idle = self.request is None and not self.parser.requests
-        if idle and not (new or self.parser.head):
+        if self.request is None and self.idle and not new:
             self.parser.finish()
             self.wake()
 
@@ -55,29 +55,40 @@ class Connection(Flow):
         self.app.connections.discard(self)
         self.app.connections.add(protocol)
         self.transport.set_protocol(protocol)
-        self.transport, self.gone = None, True
+        self.transport, self.gone, self.peer = None, True, self.peer
 
-    async def serve(self):
-        """Answer request after request until the connection ends."""
-        alive, parser = True, self.parser
-        while alive and (parser.requests or not parser.finished):
+    async def serve(self, apart=False):
+        """Answer request after request until the connection ends.
+
+        What a handler sets in a context variable is not for the next
+        request: each from then on has a task apart, in a clean context.
+        """
+        alive, parser, context = True, self.parser, None
+        while alive and context is None:
+            if parser.finished and not parser.requests:
+                break
             if parser.unparsed or not parser.requests:
                 await self.received()
             if not parser.requests:
                 continue
             request = self.request = parser.requests.pop(0)
-            request.source, self.silent = self, True
+            request.source, self.silent, clean = self, True, copy_context()
             response = await self.app.answer(request)
-            self.silent = False
-            if self.gone:
-                return
             if more := self.send(request, response):
                 await more
             if not request.complete:
                 await self.drain(request)
-            alive = request.keep_alive
+            alive = request.keep_alive and not (self.stopping and self.idle)
+            context = None if copy_context() == clean else clean
             # It may be idle for long, and shall not keep them.
-            self.request = request = response = more = None
+            self.request = request = response = more = clean = None
+        return (alive, context) if apart else await self.go_on(alive, context)
+
+    async def go_on(self, alive, context):
+        """Serve in clean contexts whoever is alive, then leave."""
+        while alive and context is not None:
+            task = self.loop.create_task(self.serve(True), context=context)
+            alive, context = await task
         await self.leave(alive)
 
     async def more(self, request):
@@ -95,6 +106,10 @@ class Connection(Flow):
 
         Its head and its body are written at once if they are there.
         """
+        self.silent = False
+        if self.gone:
+            request.keep_alive = False
+            return None
         last = self.stopping and not self.parser.requests
         if last or not (request.complete or self.can_drain(request)):
             request.keep_alive = False

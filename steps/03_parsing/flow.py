@@ -34,13 +34,18 @@ class Flow(asyncio.Protocol):
         self.sight, self.since = None, 0.0
 
     def connection_made(self, transport):
-        self.transport, self.write = transport, transport.write
+        self.transport = transport
         self.loop = asyncio.get_running_loop()
 
     @cached_property
     def peer(self):
         """The address of the client; at a Unix socket it has none."""
         return self.transport and self.transport.get_extra_info("peername")
+
+    @property
+    def idle(self):
+        """Whether nothing came that is not answered."""
+        return not (self.parser.requests or self.parser.head)
 
     # Bytes that come.
 
@@ -76,6 +81,9 @@ class Flow(asyncio.Protocol):
             self.arrival.set_result(None)
 
     # Bytes that go.
+
+    def write(self, data):
+        self.transport.write(data)
 
     def pause_writing(self):
         self.room = self.loop.create_future()

@@ -340,6 +340,7 @@ WOULD_SPLIT = pytest.mark.parametrize(
         ("x-name", "ada\nset-cookie: admin=1"),
         ("x-name", "ada\r"),
         ("x-name", "ada\0"),
+        ("x-name", "ada\r\nset-cookie\0admin=1"),
         ("x-name\r\nset-cookie", "admin=1"),
         ("x-name: ada\r\nset-cookie", "admin=1"),
         ("x name", "ada"),

@@ -140,7 +140,8 @@ class RequestParser:
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        self.head, self.fields = None, {}  # of trailers, if there are some
+        # What comes now are fields of trailers, if there are some.
+        self.head, self.target, self.fields = None, b"", {}
 
     def begin_request(self):
         method, fields = self.http.get_method().decode(), self.fields
@@ -168,7 +169,7 @@ class RequestParser:
             self.request.complete = True
             if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
                 self.request.trailers.update(self.fields)
-            self.request = None
+            self.request = self.fields = None
 
 
 def translate(error, data):

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-STATUS = {status.value: f"{status} {status.phrase}" for status in HTTPStatus}
+STATUS = {s.value: f"HTTP/1.1 {s} {s.phrase}\r\n".encode() for s in HTTPStatus}
 TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
@@ -24,24 +24,32 @@ def render_head(request, response):
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
-    lines = []
-    for name, value in response.headers.items():
-        if name.lower() not in OURS:
-            lines.append(f"{name}\0{value}")
-        elif name.lower() == "upgrade":  # RFC 9110, 7.8
-            lines += [f"upgrade\0{value}", "connection\0upgrade"]
+    status, fields = response.status, response.headers
+    lines = [STATUS.get(status) or f"HTTP/1.1 {status:d} \r\n".encode()]
+    for name, value in fields.items():
+        lines.append(field_line(name, str(value)))
     for cookie in response.cookies.values():
-        lines.append(f"set-cookie\0{cookie.OutputString()}")
-    status = STATUS.get(response.status) or f"{response.status:d} "
-    head = f"HTTP/1.1 {status}\r\n".encode() + field_lines(lines)
-    return head + frame(request, response) + date_line(int(time.time()))
+        lines.append(checked(f"set-cookie\0{cookie.OutputString()}"))
+    lines.append(frame(request, response))
+    lines.append(date_line(time.time() // 1))
+    return b"".join(lines)
 
 
-def field_lines(lines):
-    """Return lines of a head; ValueError if one of them is no field."""
-    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
-        raise ValueError(f"Of these fields one is none: {lines}.")
-    return "\r\n".join([*lines, ""]).replace("\0", ": ").encode("latin-1")
+@lru_cache(maxsize=256)
+def field_line(name, value):
+    """Return a line of a head: most were rendered before."""
+    if name.lower() not in OURS:
+        return checked(f"{name}\0{value}")
+    if name.lower() == "upgrade":  # RFC 9110, 7.8
+        return checked(f"upgrade\0{value}") + b"connection: upgrade\r\n"
+    return b""
+
+
+def checked(line):
+    """Return a line of a head; ValueError if it is no field."""
+    if not FIELD_LINE.fullmatch(line):  # it could split the head
+        raise ValueError(f"{line!r} is no field.")
+    return (line.replace("\0", ": ") + "\r\n").encode("latin-1")
 
 
 def frame(request, response):

@@ -44,6 +44,11 @@ class Flow(asyncio.Protocol):
         """The address of the client; at a Unix socket it has none."""
         return self.transport and self.transport.get_extra_info("peername")
 
+    @property
+    def idle(self):
+        """Whether nothing came that is not answered."""
+        return not (self.parser.requests or self.parser.head)
+
     # Bytes that come.
 
     def data_received(self, data):

@@ -142,7 +142,8 @@ class Request(UserDict):
     content = b""  # None as long as there is some to read
 
     def __init__(self, app, method, url, version, fields):
-        self.app, self.method = app, method
+        self.app, self.data = app, {}
+        self.method = method
         self.url = url  # path and query, as they were sent
         self.version = version
         self.fields = fields  # as they came; few are ever asked for
@@ -222,7 +223,6 @@ class Request(UserDict):
         value = self.headers.get("content-type", "")
         return value.partition(";")[0].strip().lower()
 
-    data = cached_property(lambda self: {})  # what a UserDict keeps
     query = cached_property(lambda self: self.app.Query(self.query_string))
     # Fields behind the content; none until it is complete.
     trailers = cached_property(lambda self: self.app.Headers())
@@ -241,6 +241,7 @@ class Response:
     def __init__(self, app):
         self.app = app
         self.headers = app.Headers()
+        self.cookies = app.Cookies()
 
     def json(self, value):
         self.headers["content-type"] = "application/json"
@@ -255,7 +256,6 @@ class Response:
             location, status = location
         self.headers["location"], self.status = location, status
 
-    cookies = cached_property(lambda self: self.app.Cookies())
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
     html = property(None, html, doc="Answer with a page.")
     redirect = property(None, redirect, doc="Send the client elsewhere.")

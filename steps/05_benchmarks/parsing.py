@@ -50,7 +50,7 @@ class RequestParser:
         self.requests = []
         # head: one that is incomplete; request: its content arrives.
         self.head = self.request = self.error = None
-        self.target = self.fields = self.size = None
+        self.target = self.fields = self.size = self.count = None
         self.eof = self.finished = False
         self.unparsed = b""
         # Bytes that are neither content nor a field that ended: they may
@@ -118,7 +118,7 @@ class RequestParser:
     def on_message_begin(self):
         self.overhead = -SLICE  # it began somewhere in this slice
         self.head, self.target, self.fields = object(), b"", []
-        self.size = 0
+        self.size = self.count = 0
 
     def on_url(self, fragment):
         self.target += fragment
@@ -127,15 +127,17 @@ class RequestParser:
 
     def on_header(self, name, value):
         self.size += len(name) + len(value)
-        self.fields.append((name, value))
-        if self.size > self.max_head or len(self.fields) > self.max_fields:
+        self.count += 1
+        if self.size > self.max_head or self.count > self.max_fields:
             raise BadMessage(431)
+        self.fields.append((name, value))
 
     def on_headers_complete(self):
         if self.request is None:  # else told again by ignore_upgrade
             self.requests.append(self.begin_request())
             self.request = self.requests[-1]
-        self.head, self.fields = None, []  # of trailers, if there are some
+        # What comes now are fields of trailers, if there are some.
+        self.head, self.target, self.fields = None, b"", []
 
     def begin_request(self):
         method, fields = self.http.get_method().decode(), Fields(self.fields)
@@ -165,7 +167,7 @@ class RequestParser:
             self.request.complete = True
             if self.fields:  # RFC 9110, 6.5.1: kept apart from headers
                 self.request.trailers.update(join(self.fields))
-            self.request = None
+            self.request = self.fields = None
 
 
 def translate(error, data):

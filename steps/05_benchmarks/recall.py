@@ -69,7 +69,7 @@ class RecallingParser(RequestParser):
                 request.length, request.content = length, None
                 request.arrived = content[:length]
             self.requests.append(request)
-            self.target, self.finished = url, not alive
+            self.target, self.finished = b"", not alive
             data = content[length:] if alive else b""
         self.left, self.overhead = self.max_new, -SLICE
         return not data and bool(self.requests)

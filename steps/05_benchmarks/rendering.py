@@ -12,7 +12,6 @@ from http import HTTPStatus
 
 STATUS = {s.value: f"HTTP/1.1 {s} {s.phrase}\r\n".encode() for s in HTTPStatus}
 TEXT = "text/plain; charset=utf-8"
-NONE = {}  # of the cookies that most answers do not set
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\0[\t -~\x80-\xff]*")
@@ -26,35 +25,31 @@ def render_head(request, response):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
     status, fields = response.status, response.headers
-    lines = [STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status]
+    lines = [STATUS.get(status) or f"HTTP/1.1 {status:d} \r\n".encode()]
     for name, value in fields.items():
         lines.append(field_line(name, str(value)))
-    for cookie in vars(response).get("cookies", NONE).values():
-        lines.append(field_lines([f"set-cookie\0{cookie.OutputString()}"]))
-    stays = request.keep_alive and request.version == "1.1"
-    if status == 200 and stays and isinstance(response.body, bytes):
-        lines.append(b"content-length: %d\r\n" % len(response.body))
-    else:  # what is rare takes longer to tell
-        lines.append(frame(request, response))
+    for cookie in response.cookies.values():
+        lines.append(checked(f"set-cookie\0{cookie.OutputString()}"))
+    lines.append(frame(request, response))
     lines.append(date_line(time.time() // 1))
     return b"".join(lines)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def field_line(name, value):
     """Return a line of a head: most were rendered before."""
     if name.lower() not in OURS:
-        return field_lines([f"{name}\0{value}"])
+        return checked(f"{name}\0{value}")
     if name.lower() == "upgrade":  # RFC 9110, 7.8
-        return field_lines([f"upgrade\0{value}", "connection\0upgrade"])
+        return checked(f"upgrade\0{value}") + b"connection: upgrade\r\n"
     return b""
 
 
-def field_lines(lines):
-    """Return lines of a head; ValueError if one of them is no field."""
-    if not all(map(FIELD_LINE.fullmatch, lines)):  # it could be split
-        raise ValueError(f"Of these fields one is none: {lines}.")
-    return "\r\n".join([*lines, ""]).replace("\0", ": ").encode("latin-1")
+def checked(line):
+    """Return a line of a head; ValueError if it is no field."""
+    if not FIELD_LINE.fullmatch(line):  # it could split the head
+        raise ValueError(f"{line!r} is no field.")
+    return (line.replace("\0", ": ") + "\r\n").encode("latin-1")
 
 
 def frame(request, response):

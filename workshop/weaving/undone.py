@@ -33,7 +33,7 @@ from workshop.weaving.cuts import child, decorators
 OLD, NEW = "04", "05"
 PATH = results.RESULTS / "undone.json"
 
-# optimisation: room: names to put back; none: the whole file; -: take out
+# optimisation: room: names to put back; none: the whole file
 UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
     "json": {"pico": ["Pico.encode_json"]},
     "hooks": {"pico": ["Pico.answer", "Pico.respond"]},
@@ -49,11 +49,9 @@ UNDONE: Mapping[str, Mapping[str, Sequence[str]]] = {
         "messages": ["Request.__init__"],
         "flow": ["BadMessage", "Flow.__init__"],
     },
-    "head": {"rendering": []},
     "routing": {"routing": []},
     "recall": {"flow": ["BadMessage", "Flow.__init__"]},
     "arrival": {"flow": ["Flow.data_received"]},
-    "cookies": {"messages": ["Response.__init__", "-Response.cookies"]},
     "decoder": {"messages": ["Request.json"]},
 }
 
@@ -94,11 +92,9 @@ WORDS = {
     "json": "a JSON encoder made once",
     "hooks": "no call where nobody listens",
     "fields": "fields stay bytes until somebody asks",
-    "head": "lines of a head that were checked before",
     "routing": "routes by what they begin with",
     "recall": "fields that came before are not parsed again",
     "arrival": "fewer calls where bytes arrive",
-    "cookies": "no cookies until somebody sets one",
     "decoder": "a JSON decoder made once, and asked itself",
 }
 
@@ -109,9 +105,6 @@ def put_back(new: str, old: str, names: Sequence[str], where: str) -> str:
     old_lines = old.splitlines()
     changes: list[tuple[tuple[int, int], list[str]]] = []
     for name in names:
-        if name.startswith("-"):
-            changes.append((span(ast.parse(new), name[1:], where), []))
-            continue
         was = span(ast.parse(old), name, where)
         text = old_lines[was[0] : was[1]]
         try:
