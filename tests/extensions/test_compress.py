@@ -483,9 +483,7 @@ async def test_compress_shortens_long_errors_too(step, fetch):
 
 
 @pytest.mark.parametrize("both", [False, True])
-async def test_compress_leaves_what_a_mounted_route_forbids(
-    step, fetch, both
-):
+async def test_compress_leaves_what_a_mounted_route_forbids(step, fetch, both):
     app, inner = step.Pico(), step.Pico()
     step.modules["extensions.mount"].mount(app, "/api", inner)
 
@@ -497,7 +495,8 @@ async def test_compress_leaves_what_a_mounted_route_forbids(
     for each in [app, inner] if both else [app]:
         step.modules["extensions.compress"].compress(each)
     gzip = "accept-encoding: gzip"
-    answers = [await fetch(app, f"/api/{p}", gzip) for p in ("secret", "plain")]
+    secret = await fetch(app, "/api/secret", gzip)
+    plain = await fetch(app, "/api/plain", gzip)
 
-    codings = [answer.field("content-encoding") for answer in answers]
-    assert codings == [None, "gzip"]
+    assert secret.field("content-encoding") is None
+    assert plain.field("content-encoding") == "gzip"
