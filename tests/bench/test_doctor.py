@@ -15,7 +15,7 @@ from workshop.errors import ENVIRONMENT, PASS, WorkshopError
 
 ESCAPE = "\x1b["
 GOOD = Fact("cores", "2")
-DOUBTFUL = Fact("battery", "on battery, 50 %", "plug it in", "WARN")
+DOUBTFUL = Fact("battery", "on battery, 50%", "plug it in", "WARN")
 BAD = Fact("port", "none can be had", "allow it", "FAIL")
 
 
@@ -51,8 +51,8 @@ def say(say):
         (conditions.cores(2), conditions.cores(1), "WARN"),
         (conditions.clock(1e-3, 1e-7), conditions.clock(1e-2, 1e-7), "WARN"),
         (
-            conditions.battery("plugged in, 50 %"),
-            conditions.battery("on battery, 50 %"),
+            conditions.battery("plugged in, 50%"),
+            conditions.battery("on battery, 50%"),
             "WARN",
         ),
         (conditions.others(0.5), conditions.others(0.51), "WARN"),
@@ -290,7 +290,7 @@ def test_a_fact_is_a_line_and_its_fix_the_next(say, monkeypatch):
     lines = out.splitlines()
     assert lines[:3] == [
         "PASS  cores       2",
-        "WARN  battery     on battery, 50 %",
+        "WARN  battery     on battery, 50%",
         "      fix: plug it in",
     ]
     assert lines[3].endswith("word end")

@@ -141,7 +141,7 @@ def test_an_interrupted_run_keeps_whole_blocks_and_goes_on(machine, conducted):
 def test_another_plan_or_a_whole_run_begins_anew(tmp_path):
     path = tmp_path / "x.json"
     plan = {"rounds": 8}
-    left = {"plan": {"rounds": 8, "turns": {"2 %": 1}}, "complete": False}
+    left = {"plan": {"rounds": 8, "turns": {"2%": 1}}, "complete": False}
     left |= {"valid": True, "points": []}
     path.write_text(json.dumps(left))
 
@@ -241,7 +241,7 @@ def test_what_is_concluded():
     first, second = HONESTY.sentences(told(2))
 
     assert "2 raised an alarm (1.0%;" in first
-    assert "interval 0.1 to 3.6 %); the nominal level, 1%, is within" in first
+    assert "interval 0.1 to 3.6%); the nominal level, 1%, is within" in first
     assert second == "It said slower for 5 % more (measured: 0.0%) in 3 of 4."
 
 

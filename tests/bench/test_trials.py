@@ -17,7 +17,7 @@ def launches(lot, shift, rounds, spread=0.01):
 
 
 def tried(lot, shift, number=QUICK.rounds, spread=0.01):
-    """Judge B that costs `shift` times A, in rounds that vary by 20 %."""
+    """Judge B that costs `shift` times A, in rounds that vary by 20%."""
     rounds = [10 * math.exp(lot.gauss(0, 0.2)) for _ in range(number)]
     a, again = (launches(lot, 1, rounds, spread) for _ in range(2))
     return judged(a, again, launches(lot, shift, rounds, spread))

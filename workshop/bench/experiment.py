@@ -177,7 +177,7 @@ class Lab(Study):
                 f"Noise: a second copy of {result['arms'][0]['name']} was up"
                 f" to {noise['limit']:.1%} away from the first; the servers"
                 f" went to sleep at most {max(switches):.3f} times a request;"
-                f" stolen by the host: {stolen or 0:g} %."
+                f" stolen by the host: {stolen or 0:g}%."
             )
         super().caption(result)
 

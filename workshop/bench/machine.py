@@ -75,7 +75,7 @@ def battery() -> str:
     if sensor is None:
         return "none"
     plugged = "plugged in" if sensor.power_plugged else "on battery"
-    return f"{plugged}, {sensor.percent:.0f} %"
+    return f"{plugged}, {sensor.percent:.0f}%"
 
 
 def load_average() -> float | None:

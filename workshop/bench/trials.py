@@ -3,7 +3,7 @@
 Knows: when there is an alarm, when a verdict is given.
 Does not know: what A and B are. `compare` uses it, `honesty` tries it out.
 
-An alarm is a test at the level of 1 %: if A and B are the same, at most one
+An alarm is a test at the level of 1%: if A and B are the same, at most one
 comparison in a hundred raises one. A verdict asks for more: the difference
 must also be larger than that between A and a second copy of A.
 """

@@ -363,7 +363,7 @@ def conditions(name: str) -> str:
         f" {plan['rounds']} rounds of {plan['seconds']:g} s,"
         f" {plan['connections']} connections, load: {plan['load']};"
         f" noise between two copies of step 01: {found['noise']['limit']:.1%};"
-        f" time stolen by the host: {stolen or 0:g} %."
+        f" time stolen by the host: {stolen or 0:g}%."
         f" Again: `{found['command']}`."
         f" Raw samples: [{name}.json](ROOT/results/{name}.json)."
     )

@@ -55,7 +55,7 @@ def show(study, known):
         study.add(**point)
 
 
-COLUMNS = ["B does", "compari-\nsons", "alarms", "rate of alarms\n(95 %)"]
+COLUMNS = ["B does", "compari-\nsons", "alarms", "rate of alarms\n(95%)"]
 COLUMNS += ["faster", "slower", "same", "unclear", "B / A"]
 
 
@@ -74,7 +74,7 @@ def row(point):
 def between(rate):
     """Return an interval of a rate in per cent."""
     low, high = rate
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"{100 * low:.1f} to {100 * high:.1f}%"
 
 
 def sentences(result):
