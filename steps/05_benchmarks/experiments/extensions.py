@@ -123,13 +123,15 @@ def together(none, alone, every):
     )
     if len(alone) < len(every["extensions"]):
         return said + "."
-    if gap:
-        return (
-            said
-            + f", {abs(gap)} {'more' if gap > 0 else 'less'} than"
-            + (" the sum of each alone: they meet in a hook.")
-        )
-    return said + ", which is the sum of each alone: they do not meet."
+    if not gap:
+        return said + ", which is the sum of each alone: they share nothing."
+    if gap > 0:
+        return said + f", {gap} more than the sum of each alone."
+    return (
+        said
+        + f", {-gap} less than the sum of each alone: what they share, as a"
+        + " hook or a field that was read, is paid once."
+    )
 
 
 def picture(result):
