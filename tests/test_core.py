@@ -173,6 +173,13 @@ async def test_http_error_brings_its_fields(step, fetch):
         ("body", b"\xe9", 200, {"content-type": None}, b"\xe9"),
         ("redirect", "/login", 302, {"location": "/login"}, b""),
         ("redirect", ("/new", 301), 301, {"location": "/new"}, b""),
+        (
+            "redirect",
+            "/ü/京?q=a%20b#é",
+            302,
+            {"location": "/%C3%BC/%E4%BA%AC?q=a%20b#%C3%A9"},
+            b"",
+        ),
     ],
 )
 async def test_response_says_what_it_is(
@@ -303,6 +310,29 @@ async def test_any_asynchronous_iterator_is_a_body(step, fetch, caplog):
 
     assert (await fetch(app, "/")).content == b"210"
     assert caplog.messages == []
+
+
+@right_steps
+@pytest.mark.parametrize(
+    ("method", "content"), [("GET", b"210"), ("HEAD", b"")]
+)
+async def test_body_is_closed_also_where_only_its_head_is_asked_for(
+    step, fetch, method, content
+):
+    app, closed = step.Pico(), []
+
+    class Closing(Countdown):
+        async def aclose(self):
+            closed.append(self.left)
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = Closing(3)
+
+    answer = await fetch(app, "/", method=method)
+
+    assert (answer.status, answer.content) == (200, content)
+    assert closed == [0 if content else 3]
 
 
 # Connections

@@ -119,12 +119,9 @@ class Connection(Flow):
         except (TypeError, ValueError) as error:
             response = self.app.refuse(error)
             head = render_head(request, response)
-        if request.method == "HEAD":
-            self.write(head)
-        elif isinstance(response.body, bytes):
-            self.write(head + response.body)
-        else:
+        if not isinstance(response.body, bytes):
             return self.stream(request, response, head)
+        self.write(head if request.method == "HEAD" else head + response.body)
         return self.room
 
     def can_drain(self, request):
@@ -136,7 +133,10 @@ class Connection(Flow):
     async def stream(self, request, response, head):
         """Write a body as it is made, and let its generator end."""
         try:
-            await self.write_pieces(request, response, head)
+            if request.method == "HEAD":
+                self.write(head)
+            else:
+                await self.write_pieces(request, response, head)
         finally:
             await release(response.body)
         await (self.room or asyncio.sleep(0))

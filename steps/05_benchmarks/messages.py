@@ -10,7 +10,7 @@ from collections import UserDict
 from functools import cached_property, partialmethod
 from http import HTTPStatus
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 YES, NO = ["1", "on", "t", "true", "yes"], ["0", "f", "false", "no", "off"]
@@ -158,8 +158,7 @@ class Request(UserDict):
         while self.arrived or not self.complete:
             if not self.arrived:
                 await self.source.more(self)
-            piece = bytes(self.arrived)
-            self.arrived = bytearray()
+            piece, self.arrived = bytes(self.arrived), bytearray()
             if piece:
                 yield piece
 
@@ -254,7 +253,9 @@ class Response:
     def redirect(self, location, status=HTTPStatus.FOUND):
         if isinstance(location, tuple):  # as in "/new", 301
             location, status = location
-        self.headers["location"], self.status = location, status
+        # A URI is ASCII (RFC 3986, 2); what else there is we encode.
+        self.headers["location"] = quote(location, bytes(range(128)))
+        self.status = status
 
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
     html = property(None, html, doc="Answer with a page.")

@@ -5,11 +5,11 @@ Does not know: requests.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import workers
@@ -133,12 +133,13 @@ class Server:
     async def enter(self, protocol, client):
         """Connect a protocol to its client, if that agrees on TLS."""
         connect = asyncio.get_running_loop().connect_accepted_socket
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             await connect(lambda: protocol, client, **self.tls)
 
     def number(self):
         """Return how many are connected, or on their way in."""
-        return len(self.app.connections | set(self.entering))
+        connected = self.app.connections
+        return len(connected) + len(self.entering.keys() - connected)
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
@@ -158,9 +159,8 @@ class Server:
 
     def run(self, workers=1, reload=False):
         """Serve until Ctrl-C or SIGTERM; a second one does not wait."""
-        interrupts = (KeyboardInterrupt, asyncio.CancelledError)
         try:
-            with contextlib.suppress(*interrupts):
+            with suppress(KeyboardInterrupt, asyncio.CancelledError):
                 if not self.worker and (workers > 1 or reload):
                     self.supervise(workers, reload)
                 else:
@@ -185,7 +185,7 @@ class Server:
 
     async def serve_forever(self):
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        with contextlib.suppress(NotImplementedError):  # on Windows
+        with suppress(NotImplementedError):  # on Windows
             loop.add_signal_handler(signal.SIGTERM, task.cancel)
         async with self:
             workers.announce(self.says, self.url)

@@ -333,6 +333,21 @@ async def test_mount_starts_and_stops_an_app_with_the_outer(step, fetch):
     assert sorted(order[2:]) == ["inner shutdown", "outer shutdown"]
 
 
+async def test_mount_starts_an_app_once_that_is_mounted_twice(step, fetch):
+    outer, inner = mounted(step)
+    step.modules["extensions.mount"].mount(outer, "/alias", inner)
+    order = []
+
+    for hook in ("startup", "shutdown"):
+        inner.listen(hook)(lambda at=hook: order.append(at))
+
+    paths = ("/api/look/a", "/alias/look/a")
+    answers = [(await fetch(outer, path)).content for path in paths]
+
+    assert answers == [b'["/look/a","/look/a","a",true]'] * 2
+    assert order == ["startup", "shutdown"] * 2
+
+
 async def test_mount_goes_as_deep_as_one_likes(step, fetch):
     outer, _ = mounted(step)
     top = step.Pico()

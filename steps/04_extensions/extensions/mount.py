@@ -21,13 +21,16 @@ def mount(app, prefix, other):
     prefix = prefix.rstrip("/")
     if not (prefix + "/").startswith("/") or "{" in prefix:
         raise ValueError(f"{prefix!r} is no prefix: it looks like /api.")
-    app.listen("shutdown")(other.shutdown)
     kinds = {}  # of requests inside, by what they are outside
 
-    @app.listen("startup")
     async def startup():
         app.Protocol = both(app.Protocol, other.Protocol)
         await other.startup()
+
+    # An app may be mounted twice; it is started and stopped once.
+    if other.shutdown not in app.listeners.get("shutdown", ()):
+        app.listen("startup")(startup)
+        app.listen("shutdown")(other.shutdown)
 
     async def enter(request, response, path=""):
         kind = type(request)

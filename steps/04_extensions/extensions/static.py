@@ -101,8 +101,8 @@ def wanted(request, response, size):
     first, last, suffix = asked.groups()
     start = int(first) if first else max(size - int(suffix), 0)
     stop = min(int(last) + 1, size) if last else size
-    if last and int(last) < int(first):
-        return 0, size  # no range at all
+    if (last and int(last) < int(first)) or (suffix and not size):
+        return 0, size  # No range at all; or the end of nothing, which is it.
     if start >= size:
         raise HttpError(416, headers={"content-range": f"bytes */{size}"})
     response.status = 206
