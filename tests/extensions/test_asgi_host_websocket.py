@@ -328,6 +328,41 @@ async def test_asgi_host_calls_error_listeners(step, ends):
     assert [str(error) for error in errors] == ["secret"]
 
 
+async def test_asgi_host_denies_a_websocket_under_another_server(step, ends):
+    app = host(step, starlette(ends))
+    application = step.modules["extensions.asgi"].asgi(app)
+    scope = {
+        "type": "websocket",
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": "/text",
+        "raw_path": b"/text",
+        "query_string": b"",
+        "headers": [
+            (b"host", b"pico"),
+            (b"connection", b"upgrade"),
+            (b"upgrade", b"websocket"),
+            (b"sec-websocket-version", b"13"),
+            (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ],
+        "extensions": {"websocket.http.response": {}},
+    }
+    heard, told = asyncio.Queue(), []
+    heard.put_nowait(says("connect"))
+
+    async def tell(event):
+        told.append(event)
+
+    await app.startup()
+    try:
+        async with asyncio.timeout(5):
+            await application(scope, heard.get, tell)
+    finally:
+        await app.shutdown()
+
+    assert [event.get("status") for event in told][:1] == [501]
+
+
 # Events, one by one
 
 
