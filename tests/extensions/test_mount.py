@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from websockets.asyncio.client import connect
 
 pytestmark = pytest.mark.steps("04", "05")
 
@@ -441,3 +442,24 @@ async def test_mount_shows_the_app_the_id_of_the_outer_one(
 
     assert ids[1] == answer.field("x-request-id")
     assert (ids[0] == ids[1]) == same
+
+
+async def test_mount_leaves_websockets_to_the_hooks_of_their_app(step):
+    outer, inner = step.Pico(), step.Pico()
+    store = step.modules["extensions.websockets_store"].websockets_store
+    for app in (outer, inner):
+        step.modules["extensions.websocket"].websocket(app)
+        store(app)
+
+    @inner.route("/", protocol="websocket")
+    async def count(request, ws):
+        await ws.send(f"{len(outer['websockets'])} {len(inner['websockets'])}")
+
+    step.modules["extensions.mount"].mount(outer, "/in", inner)
+
+    async with outer.serve(port=0) as server:
+        url = server.url.replace("http", "ws", 1) + "/in"
+        async with connect(url, proxy=None) as ws:
+            said = await ws.recv()
+
+    assert said == "0 1"
