@@ -99,6 +99,26 @@ async def test_static_serves_another_prefix_root_and_index(
     assert [answer.status for answer in answers] == [200, 404]
 
 
+async def test_static_at_the_root_leaves_routes_before_it_alone(
+    step, fetch, public
+):
+    app, late = step.Pico(), static_app(step, public, prefix="/")
+
+    async def index(request, response, name=""):
+        response.body = "own"
+
+    app.route("/")(index)
+    app.route("/own/{name}")(index)
+    step.modules["extensions.static"].static(app, prefix="/", root=public)
+    late.route("/")(index)
+
+    paths = ["/", "/own/a.txt", "/a.txt"]
+    answers = [(await fetch(app, path)).content for path in paths]
+
+    assert answers == [b"own", b"own", b"a"]
+    assert (await fetch(late, "/")).content == b"<p>index"
+
+
 async def test_static_leaves_more_specific_routes_alone(step, fetch, public):
     app = static_app(step, public)
 
