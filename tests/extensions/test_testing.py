@@ -92,6 +92,11 @@ async def test_json_and_form(either):
     assert (answer.body, answer.headers["content-type"]) == (b"a=b+c", kind)
 
     answer = await either.post(
+        "/echo", body={"a": "b c"}, headers={"Content-Type": kind}
+    )
+    assert (answer.body, answer.headers["content-type"]) == (b"a=b+c", kind)
+
+    answer = await either.post(
         "/echo", body="ada", headers={"Content-Type": "text/plain"}
     )
     assert (answer.body, answer.headers["content-type"]) == (

@@ -54,21 +54,21 @@ class Client:
         """Return the answer to one request, on a connection of its own.
 
         A body that is neither text nor bytes is sent as JSON, or as a form
-        if `content_type` says so.
+        if `content_type` or the headers say so.
         """
         if asyncio.get_running_loop() is not self.loop:
             raise RuntimeError(f"The test has another loop. {HOW}.")
         fields = {"host": "localhost", "connection": "close"}
         fields |= {n.lower(): v for n, v in (headers or {}).items()}
-        content, kind = encode(body, content_type)
+        kind = content_type or fields.get("content-type")
+        content, kind = encode(body, kind)
         if kind:
             fields.setdefault("content-type", kind)
         if content or method in ("POST", "PUT", "PATCH"):
             fields.setdefault("content-length", str(len(content)))
-        target = quote(path, safe="/?&=%:;,@!$'()*+~")
-        fields = list(fields.items())
-        asked = h11.Request(method=method, target=target, headers=fields)
-        return await self.exchange(*spoken(asked, content))
+        url = quote(path, safe="/?&=%:;,@!$'()*+~")
+        head = h11.Request(method=method, target=url, headers=fields.items())
+        return await self.exchange(*spoken(head, content))
 
     async def query(self, method, path, headers=None, body=b""):
         return await self.request(path, method, body, headers)
@@ -132,10 +132,10 @@ class Memory(asyncio.Transport):
     resume_reading = pause_reading
 
 
-def spoken(asked, content):
+def spoken(head, content):
     """Return a reader of the answer, and the bytes of a request."""
     reader = h11.Connection(h11.CLIENT)
-    data = reader.send(asked)
+    data = reader.send(head)
     if content:
         data += reader.send(h11.Data(data=content))
     reader.send(h11.EndOfMessage())
@@ -147,8 +147,8 @@ def encode(body, content_type):
     if isinstance(body, (bytes, str)):
         text = body.encode() if isinstance(body, str) else body
         return text, content_type
-    if content_type == FORM:
-        return urlencode(body, doseq=True).encode(), FORM
+    if content_type and content_type.startswith(FORM):
+        return urlencode(body, doseq=True).encode(), content_type
     return json.dumps(body).encode(), content_type or "application/json"
 
 
