@@ -313,6 +313,30 @@ async def test_any_asynchronous_iterator_is_a_body(step, fetch, caplog):
 
 
 @right_steps
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_long_body_is_written_piece_by_piece(step, fetch, method):
+    app, lengths = step.Pico(), []
+    body = bytes(range(256)) * 1024
+
+    class Counting(app.Protocol):
+        def write(self, data):
+            lengths.append(len(data))
+            super().write(data)
+
+    app.Protocol = Counting
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = body
+
+    answer = await fetch(app, "/", method=method)
+
+    assert answer.field("content-length") == str(len(body))
+    assert answer.content == (body if method == "GET" else b"")
+    assert max(lengths) <= 2**16
+
+
+@right_steps
 @pytest.mark.parametrize(
     ("method", "content"), [("GET", b"210"), ("HEAD", b"")]
 )

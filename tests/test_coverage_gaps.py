@@ -201,6 +201,9 @@ class Transport:
     def can_write_eof(self):
         return False
 
+    def get_extra_info(self, name):
+        return None  # It is nowhere.
+
     def close(self):
         self.connection.connection_lost(None)
 

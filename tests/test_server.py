@@ -301,6 +301,33 @@ def test_empty_variables_are_none(step, monkeypatch):
     assert (server.host, server.port) == ("127.0.0.1", 8000)
 
 
+@on_each_loop
+async def test_who_reads_slowly_over_tls_gets_it_all(step, certificate, trust):
+    app, size = hello_app(step), 2**22
+
+    @app.route("/big")
+    async def big(request, response):
+        response.body = bytes(size)
+
+    async with app.serve(port=0, ssl=certificate) as server:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**14)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=trust, limit=2**14
+        )
+        writer.write(LAST.replace(b"/", b"/big", 1))
+        said = await reader.read(2**14)
+        (connection,) = app.connections
+        now = asyncio.get_running_loop().time()
+        for second in range(100):
+            connection.expire(now + second)
+            said += await reader.read(2**14)
+        while data := await reader.read(2**14):
+            said += data
+        await hang_up(writer)
+
+    assert len(content(said)) == size
+
+
 BIG = """
 import asyncio, server, sys
 from pico import Pico

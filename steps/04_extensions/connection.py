@@ -5,12 +5,11 @@ Does not know: routes, handlers, what a message means.
 """
 
 import asyncio
-import contextlib
 import logging
 from contextvars import copy_context
 from math import inf
 
-from flow import CONTINUE, Flow
+from flow import CONTINUE, PIECE, Flow
 from rendering import render_chunk, render_head
 
 logger = logging.getLogger("pico")
@@ -120,7 +119,10 @@ class Connection(Flow):
             head = render_head(request, response)
         if not isinstance(response.body, bytes):
             return self.stream(request, response, head)
-        self.write(head if request.method == "HEAD" else head + response.body)
+        data = head if request.method == "HEAD" else head + response.body
+        if len(data) > PIECE:
+            return self.pour(data)
+        self.write(data)
         return self.room
 
     def can_drain(self, request):
@@ -178,7 +180,6 @@ class Connection(Flow):
             await self.refuse(self.parser.error)
         if not self.gone:
             await self.linger()
-            self.transport.close()
 
     async def refuse(self, error):
         """Answer what could not be parsed; a HEAD gets no content."""
@@ -186,17 +187,6 @@ class Connection(Flow):
         method = self.parser.http.get_method().decode() if known else "GET"
         request = self.app.Request(self.app, method, "*", "1.1", {})
         await (self.send(request, self.app.refuse(error)) or asyncio.sleep(0))
-
-    async def linger(self):
-        """Stop writing, but read on: to close with bytes unread is a reset,
-        and may take our last answer away from the client (RFC 9112, 9.6)."""
-        self.parser.finish()
-        self.parser.requests.clear()
-        if self.transport.can_write_eof():
-            with contextlib.suppress(OSError):  # it has left meanwhile
-                self.transport.write_eof()
-            while not self.parser.eof:
-                await self.received()
 
     def ended(self, task):
         """An answer that breaks off must not look like a whole one."""

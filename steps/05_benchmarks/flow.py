@@ -5,12 +5,14 @@ Does not know: routes, handlers, what a message means, who answers.
 """
 
 import asyncio
+import contextlib
 from functools import cached_property
 
 from parsing import SLICE, BadMessage
 from recall import RecallingParser
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+PIECE = 2**16  # bytes of a long answer that are written at once
 
 
 class Flow(asyncio.Protocol):
@@ -38,6 +40,9 @@ class Flow(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
         self.loop = asyncio.get_running_loop()
+        if transport.get_extra_info("sslcontext"):
+            # It hides what it has passed on: let that be little.
+            transport.set_write_buffer_limits(1)
 
     @cached_property
     def peer(self):
@@ -106,6 +111,12 @@ class Flow(asyncio.Protocol):
             self.transport.write(self.kept)
             self.kept = b""
 
+    async def pour(self, data):
+        """Write piece by piece what is long, as fast as the client reads."""
+        for start in range(0, len(data), PIECE):
+            self.write(data[start : start + PIECE])
+            await (self.room or asyncio.sleep(0))
+
     def pause_writing(self):
         self.room = self.loop.create_future()
 
@@ -113,6 +124,20 @@ class Flow(asyncio.Protocol):
         room, self.room = self.room, None
         if not room.done():
             room.set_result(None)
+
+    async def linger(self):
+        """Stop writing, but read on: to close with bytes unread is a reset,
+        and may take our last answer away from the client (RFC 9112, 9.6)."""
+        self.parser.finish()
+        self.parser.requests.clear()
+        if self.transport.can_write_eof():
+            with contextlib.suppress(OSError):  # it has left meanwhile
+                self.transport.write_eof()
+            while not self.parser.eof:
+                await self.received()
+        self.transport.close()
+        if not self.transport.can_write_eof():  # TLS says goodbye at last.
+            await self.received()
 
     # Time that passes.
 
@@ -139,6 +164,8 @@ class Flow(asyncio.Protocol):
         if left:
             return self.write_timeout, (self.room, left)
         if self.request is None and self.parser.finished:  # It lingers.
+            if not self.transport.can_write_eof():  # and may still read
+                return self.write_timeout, self.parser
             return self.keep_alive_timeout, self.parser
         if self.request is None and self.parser.head:
             return self.head_timeout, self.parser.head

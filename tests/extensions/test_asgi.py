@@ -506,6 +506,36 @@ async def test_asgi_ends_a_generator_before_it_ends_itself(step, stuck):
     assert calls == ["closed", "ended"]
 
 
+async def test_asgi_ends_a_generator_that_never_waits(step):
+    app, sent, calls = step.Pico(), [], []
+
+    @app.route("/")
+    async def index(request, response):
+        async def body():
+            try:
+                for _ in range(1000):
+                    yield b"ada"
+            finally:
+                calls.append("closed")
+
+        response.body = body()
+
+    async def receive():
+        while len(sent) < 10:  # noqa: ASYNC110 - it is nobody's event
+            await asyncio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    async def send(event):
+        sent.append(event["type"])
+
+    application = step.modules["extensions.asgi"].asgi(app)
+
+    await application(http("/"), receive, send)
+
+    assert calls == ["closed"]
+    assert len(sent) < 20
+
+
 async def test_asgi_ends_a_generator_that_yields_too_much(step):
     app, calls = step.Pico(), []
 

@@ -278,6 +278,27 @@ async def test_asgi_keeps_few_messages_that_nobody_receives(step):
     assert kept[1] == [b"a"] * 100
 
 
+async def test_asgi_lets_others_go_on_while_a_handler_sends(step):
+    sent = []
+
+    async def talk(request, ws):
+        for _ in range(1000):
+            await ws.send("a")
+
+    async def receive():
+        if not sent:
+            return CONNECT
+        return gone(1001)
+
+    async def send(event):
+        sent.append(event["type"])
+
+    await application(step, talk)(handshake("/"), receive, send)
+
+    assert sent[0] == "websocket.accept"
+    assert len(sent) < 20
+
+
 async def test_asgi_says_what_a_message_is(step):
     sent = []
 

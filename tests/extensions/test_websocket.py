@@ -191,6 +191,24 @@ async def test_websocket_refuses_text_that_is_not_utf_8(step):
     assert answer[2:4] == (1007).to_bytes(2)
 
 
+async def test_websocket_gives_no_message_behind_text_that_is_not_utf_8(step):
+    app, heard = websocket_app(step), []
+
+    @app.route("/list", protocol="websocket")
+    async def listing(request, ws):
+        async for message in ws:
+            heard.append(message)
+
+    async with by_hand(app, path="/list") as (reader, writer):
+        await head_of(reader)
+        writer.write(frame("TEXT", b"one") + frame("TEXT", b"\xff"))
+        writer.write(frame("TEXT", b"two") + frame("BINARY", b"three"))
+        answer = await reader.read()
+
+    assert answer[2:4] == (1007).to_bytes(2)
+    assert heard == ["one"]
+
+
 async def test_websocket_refuses_frames_that_are_not_masked(step):
     async with by_hand(websocket_app(step)) as (reader, writer):
         await head_of(reader)
@@ -510,6 +528,50 @@ async def test_websocket_lets_others_have_their_turn(step):
     slice_ = step.modules["extensions.websocket_flow"].SLICE
     assert (left, same, paused) == (len(data) - slice_, left, True)
     assert rest == (0, False)
+
+
+async def test_websocket_that_sends_without_an_end_lets_others_go_on(step):
+    app, turns = websocket_app(step), []
+
+    @app.route("/send", protocol="websocket")
+    async def send(request, ws):
+        def turn():
+            turns.append(len(turns))
+            asyncio.get_running_loop().call_soon(turn)
+
+        turn()
+        for _ in range(100):
+            await ws.send("a")
+        turns.append(None)
+
+    async with joined(app, "/send") as ws:
+        assert [message async for message in ws] == ["a"] * 100
+
+    assert turns.index(None) >= 100
+
+
+async def test_websocket_that_has_left_while_we_close_is_no_error(
+    step, monkeypatch
+):
+    app, told = websocket_app(step), []
+
+    def write_eof(self):
+        told.append("gone")
+        raise OSError
+
+    monkeypatch.setattr(
+        "asyncio.selector_events._SelectorSocketTransport.write_eof", write_eof
+    )
+
+    loop, errors = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: errors.append(context))
+    async with by_hand(app) as (reader, writer):
+        await head_of(reader)
+        writer.write(frame("BINARY", bytes(10_000)) + frame("CLOSE"))
+        await until(lambda: told)
+        await turns()
+
+    assert errors == []
 
 
 async def test_websocket_hears_all_that_came_before_the_end(step):

@@ -7,7 +7,7 @@ Does not know: the server; sockets.
 from asyncio import CancelledError
 from math import inf
 
-from extensions.asgi_source import Source, read_request
+from extensions.asgi_source import Source, read_request, turn
 from messages import HttpError
 from rendering import render_head
 
@@ -108,6 +108,7 @@ async def stream(piece, pieces, headers, send):
         left -= len(piece)
         if piece:
             await send({**event, "body": piece})
+            await turn()  # Few servers let us wait.
         piece = await anext(pieces, None)
     if piece is not None or left not in (0, inf):
         raise ValueError("The body is not as long as it was declared.")

@@ -59,6 +59,12 @@ def running_on_trio():
         return True
 
 
+async def turn():
+    """Let others have their turn, and the news that a client has left."""
+    if not running_on_trio():  # where to send is to wait
+        await asyncio.sleep(0)
+
+
 class Source:
     """Where content comes from, and the news that the client has left."""
 

@@ -132,6 +132,7 @@ class Served:
         except OSError as error:
             self.lose(1006, "")
             raise self.ending() from error
+        await asyncio.sleep(0)  # Few servers let us wait: others, too, send.
 
     def leave(self, code, reason=""):
         """Say goodbye, unless it was said; hear nothing from now on."""

@@ -105,6 +105,7 @@ class WebSocket(FrameFlow):
             try:
                 text = message.decode() if self.is_text else message
             except UnicodeDecodeError:
+                self.leaving = True  # What follows is not read (7.1.7).
                 return self.core.fail(1007, "The text is not UTF-8.")
             self.messages.append(text)
 
@@ -139,6 +140,8 @@ class WebSocket(FrameFlow):
         else:
             self.core.send_binary(message)
         self.flush()
+        # Others have their turn, and the news that the client has left.
+        await asyncio.sleep(0)
 
     async def close(self, code=1000, reason=""):
         """Say goodbye, and wait until the client has said it, too."""

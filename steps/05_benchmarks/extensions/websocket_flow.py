@@ -6,6 +6,7 @@ Does not know: handlers, handshakes, what frames are parts of.
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 try:
     from websockets.frames import CTRL_OPCODES
@@ -109,7 +110,8 @@ class FrameFlow(asyncio.Protocol):
             elif self.transport.can_write_eof():
                 # With bytes unread, to close would be a reset, which may
                 # take our last words away (RFC 6455, 7.1.1).
-                self.transport.write_eof()
+                with suppress(OSError):  # It has left meanwhile.
+                    self.transport.write_eof()
             else:
                 self.transport.close()
 
@@ -144,8 +146,7 @@ class FrameFlow(asyncio.Protocol):
         """Return a limit, and something that changes as things go on."""
         if self.lost.is_set():
             return self.patience, "lost"
-        left = self.transport.get_write_buffer_size()
-        if left:
+        if left := self.transport.get_write_buffer_size():
             return self.write_timeout, left
         if not self.open:
             return self.close_timeout, "leaving"
