@@ -557,6 +557,20 @@ async def test_without_half_closes_the_end_is_the_end(step):
         assert connection.transport.end == "closed"
 
 
+async def test_without_half_closes_the_end_may_last_as_long_as_a_write(step):
+    async with connected(step.Pico(), halves=False) as connection:
+        transport = connection.transport
+        transport.close = lambda: None  # It has something left, but hides it.
+        connection.eof_received()
+        await settled()
+        await at(connection, 0)
+        await at(connection, connection.write_timeout - 1)
+        assert transport.end is None
+        await at(connection, connection.write_timeout)
+
+        assert transport.end == "aborted"
+
+
 async def test_fault_of_the_client_is_no_error_of_ours(step, caplog):
     app = step.Pico()
 
