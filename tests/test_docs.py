@@ -120,6 +120,12 @@ def test_constants_in_prose_are_those_of_the_source():
     assert weave.woven(words) == "8 KiB or 10"
 
 
+def test_constant_in_prose_is_the_one_that_was_named_of_two_in_a_line():
+    words = "[[04.extensions.logger.MANY]]"
+
+    assert weave.woven(words) == "500"
+
+
 def test_exchange_shows_what_a_step_answers():
     block = exchanges.exchange("01", r"GET /hel | lo HTTP/1.1\r\n\r\n")
 

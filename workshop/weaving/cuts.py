@@ -79,7 +79,10 @@ def value(folder: Path, name: str) -> object:
         raise WorkshopError(f"{name} of {folder.name} is no constant.")
     # Only literals and arithmetic: no name can be used.
     code = compile(ast.Expression(node.value), name, "eval")
-    return eval(code, {"__builtins__": {}})
+    values = eval(code, {"__builtins__": {}})
+    if isinstance(node.targets[0], ast.Tuple):  # as in `A, B = 1, 2`
+        return values[[*bound(node)].index(name.rpartition(".")[2])]
+    return values
 
 
 def child(node: ast.AST, name: str, where: str) -> ast.stmt:
