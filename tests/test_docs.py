@@ -186,6 +186,7 @@ def test_page_tells_of_rows_recorded_before_the_code_changed(monkeypatch):
 
     assert page.count("!!! warning") == 1
     assert page.count(".json` is older than the code of ") == 2
+    assert "`.venv/bin/python -m workshop.wire --record`" in page
 
 
 def test_page_without_figures_tells_nothing():

@@ -245,6 +245,8 @@ def outdated(markdown: str) -> str:
 
 def older(name: str, changed: Sequence[str], command: str) -> str:
     """Return one line of the warning."""
+    if command.startswith("python "):  # It knows no workshop outside .venv.
+        command = f".venv/bin/{command}"
     return (
         f"    - `{name}.json` is older than the code of"
         f" {joined(list(changed))}. To measure again: `{command}`."
