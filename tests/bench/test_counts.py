@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from workshop.bench import Case
+from workshop.bench import Case, counts
 from workshop.bench.arms import Arm, extended, extensions_of, step_arms
 from workshop.bench.cases import WrongAnswer
 from workshop.bench.counter import Counter
@@ -176,6 +176,20 @@ def test_a_mistake_is_told_by_file_and_line(tmp_path):
 
     with pytest.raises(WorkshopError, match=r"pico.py, line 9: SyntaxError"):
         count(folder_of(tmp_path, broken), CASE)
+
+
+def test_a_program_that_serves_while_it_is_imported_is_told_and_ended(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(counts, "PATIENCE", 1, raising=False)
+    (tmp_path / "pico.py").write_text(
+        "from http.server import HTTPServer, SimpleHTTPRequestHandler\n"
+        'server = HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)\n'
+        "server.serve_forever()\n"
+    )
+
+    with pytest.raises(WorkshopError, match=r"pico\.py, line 3: it serves"):
+        count(tmp_path, CASE)
 
 
 def test_counts_are_equal_in_each_process_and_for_each_hash_seed():

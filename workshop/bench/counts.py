@@ -41,7 +41,8 @@ from workshop.errors import FAIL, WorkshopError
 from workshop.mistakes import explained
 from workshop.tracebacks import late
 
-LIMIT = "WORKSHOP_LIMIT"  # seconds for a count, if there is a limit
+LIMIT = "WORKSHOP_LIMIT"  # names the seconds that a count may take
+PATIENCE = 60  # seconds, if nobody says; a count takes one or two
 WARM, COUNTED = 20, 5
 WORDS = {
     "bytecodes": "bytecodes",
@@ -301,7 +302,12 @@ def count(
         check=False,
         encoding="utf-8",
         cwd=root,
-        env={**alone(), **(env or {}), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            LIMIT: str(PATIENCE),
+            **alone(),
+            **(env or {}),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )
     if done.returncode:
         hangs = late(done.stderr, folder)
