@@ -33,6 +33,9 @@ PATIENCE = 10.0  # seconds for one promise, and for the program to start
 TEST = re.compile(r"^(?:async )?def (test_\w+)", re.M)
 # Where to look when a row of the wire is wrong.
 REFUSED, ANSWERED = "parsing.RequestParser", "connection.Connection"
+# Rows where nothing arrives that would wake a connection: somebody must look.
+SWEPT, SERVER = (23, 26), "server.Server"
+SWEEP = "Is `expire` of each connection called, again and again?"
 GIVEN = 32_768  # systems give free ports from here on, if asked for 0
 STACK = 0.8  # of this patience; then Python writes where it stands
 HELLO = Case(
@@ -262,9 +265,14 @@ def of_row(
     # What a log lacks, or happens afterwards, is told in words alone.
     outcome = outcome or Outcome("", "broken", reason=reason)
     symbol = REFUSED if refused else ANSWERED
+    swept = row.number in SWEPT
+    if swept:
+        symbol = SERVER
     tasks = course.tasks(step)
     task = next((t for t in tasks if t.symbol.startswith(symbol)), None)
     made = explain.of_outcome(outcome, folder, task, symbol)
+    if swept:
+        made = replace(made, cause=f"{made.cause} {SWEEP}")
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
     return explain.named(made, name)
 
