@@ -545,6 +545,11 @@ def nothing_raised(outcome: Outcome, seen: Seen) -> Finding | None:
     missing = RAISED.search(outcome.reason)
     if not missing:
         return None
+    if missing[1] == "OSError":  # Promises connect, and must be refused.
+        return Finding(
+            "Who connects is let in, where nobody may be: is the port"
+            " released?"
+        )
     return Finding(f"Nothing was raised, where {missing[1]} is due.")
 
 
