@@ -105,12 +105,15 @@ def test_wrong_answer_gets_the_one_explanation(path, explanations):
     explanation, data, folder = explanations[path].result()
 
     assert explanation is not None, "the wrong answer keeps its promise"
-    place = explanation.place.replace(f"{folder}{os.sep}", "work/")
+    place, cause = (
+        text.replace(f"{folder}{os.sep}", "work/")
+        for text in (explanation.place, explanation.cause)
+    )
     if os.environ.get("WORKSHOP_RECORD"):
-        record(path, explanation.cause, place)
+        record(path, cause, place)
         print("\n".join(explanation.lines()))
         return
-    said = same_on_each_python(explanation.cause)
+    said = same_on_each_python(cause)
     assert said == same_on_each_python(data["cause"])
     assert place == data["place"]
     lines = explanation.lines()

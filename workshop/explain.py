@@ -22,7 +22,7 @@ from workshop.verbs import START
 
 LINES, COLUMNS = 23, 80  # of a screen of 24: one line stands above
 PORT = 8001
-PLACE = re.compile(r"(\S+\.py), line \d+")
+PLACE = re.compile(r"[^\s(]\S*\.py, line \d+")
 KNOWN = re.compile(r"\.py(, line \d+.*)?$")  # a file of the learner's
 FILE = re.compile(r"\S+\.py")
 NO_APP = re.compile(r"module '(?:program|app)' has no attribute 'app'")

@@ -425,8 +425,21 @@ async def without_rest(test: Coroutine[Any, Any, None]) -> None:
     if rest:  # A connection that was closed may need a turn to notice.
         _, rest = await asyncio.wait(rest, timeout=PATIENCE)
     if rest:
-        names = ", ".join(sorted(str(task.get_coro()) for task in rest))
-        raise Left(f"left {len(rest)} task(s) running: {names}")
+        names = ", ".join(sorted({named(task) for task in rest}))
+        raise Left(
+            f"{len(rest)} task(s) still run when all is over: {names}. Cancel"
+            " or await what you began."
+        )
+
+
+def named(task: asyncio.Task[Any]) -> str:
+    """Return what a task runs, and where that is written."""
+    coroutine = task.get_coro()
+    code = getattr(coroutine, "cr_code", None)
+    if code is None:  # It is none of Python's own.
+        return str(coroutine)
+    place = f"{shown(Path(code.co_filename))}, line {code.co_firstlineno}"
+    return f"{code.co_qualname} ({place})"
 
 
 def log_in_a_line(
