@@ -62,6 +62,19 @@ def amend(
     return concluded(found, chosen.number, revision, dry_run)
 
 
+def advice(conflicts: list["Outcome"], revision: str) -> str:
+    """Say how conflicts are settled, and how it goes on behind them."""
+    marked = any(one.conflicts for one in conflicts)
+    mend = "Mend what stands between <<<<<<< and >>>>>>>"
+    if not marked:
+        mend = "Mend or remove the files that stay"
+    first = conflicts[0].folder.name[:2]
+    if first == all_steps()[-1].number:
+        return f"{mend}; then let the tests tell: `{START} test`."
+    since = "" if revision == "HEAD" else f" --from {revision}"
+    return f"{mend}; then `{START} dev amend {first}{since}` carries it on."
+
+
 def concluded(
     found: list["Outcome"], step: str, revision: str, dry_run: bool
 ) -> int:
@@ -73,13 +86,7 @@ def concluded(
     elif dry_run:
         say("Nothing was written: --dry-run.")
     elif conflicts:
-        first = conflicts[0].folder.name[:2]
-        since = "" if revision == "HEAD" else f" --from {revision}"
-        say(
-            f"Conflicts: {len(conflicts)}. Mend what stands between <<<<<<<"
-            f" and >>>>>>>; then `{START} dev amend {first}{since}` carries"
-            " it on."
-        )
+        say(f"Conflicts: {len(conflicts)}. {advice(conflicts, revision)}")
     elif {"carried", "removed"} & {*words}:
         say(f"Carried. Now let the tests tell: `{START} test`.")
     return FAIL if conflicts else PASS
