@@ -469,6 +469,8 @@ def test_a_folder_that_cannot_start_is_told_in_one_sentence(
 USAGES = {
     "no such verb": (["frobnicate"], "No such command"),
     "no such option": (["list", "--frob"], "No such option"),
+    "no value": (["doctor", "--json"], f"argument: `{START} doctor --help`"),
+    "no value in dev": (["dev", "release", "--out"], "dev release --help`"),
     "no step": (["serve"], "Missing argument"),
     "unknown step": (["serve", "09"], "There is no step '09'"),
     "unknown word": (["serve", "frob"], "no step, no folder and no URL"),

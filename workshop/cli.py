@@ -137,7 +137,7 @@ def run(words: list[str]) -> int:
             screen.complain(str(error))
             return error.status
         except UsageError as error:
-            screen.complain(usage(error))
+            screen.complain(usage(error, words))
             return USAGE
     # Who reads our output has seen enough: `workshop diff 02 03 | head`.
     mute()
@@ -155,14 +155,21 @@ def of_pipes() -> Iterator[None]:
         raise
 
 
-def usage(error: Any) -> str:
+def usage(error: Any, words: list[str]) -> str:
     """Return one sentence for words that cannot be understood."""
     said = error.format_message().rstrip(".")
     said = NO_NUMBER.sub(lambda found: f" is no {KINDS[found[1]]}", said)
-    path = error.ctx.command_path if error.ctx else "workshop"
-    words = path.replace("workshop", START, 1)
+    path = error.ctx.command_path if error.ctx else meant(words)
+    shown = path.replace("workshop", START, 1)
     stop = "" if said.endswith("?") else ":"
-    return f"{said}{stop} `{words} --help` shows what can be said."
+    return f"{said}{stop} `{shown} --help` shows what can be said."
+
+
+def meant(words: list[str]) -> str:
+    """Return the verb that was typed, where the error does not tell it."""
+    count = 2 if words[:1] == ["dev"] else 1
+    names = [word for word in words[:count] if not word.startswith("-")]
+    return " ".join(["workshop", *names])
 
 
 @contextlib.contextmanager
