@@ -427,8 +427,8 @@ async def without_rest(test: Coroutine[Any, Any, None]) -> None:
     if rest:
         names = ", ".join(sorted({named(task) for task in rest}))
         raise Left(
-            f"{len(rest)} task(s) still run when all is over: {names}. Cancel"
-            " or await what you began."
+            f"It left {len(rest)} task(s) running: {names}. Cancel or await"
+            " what you began."
         )
 
 
