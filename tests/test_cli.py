@@ -471,6 +471,8 @@ USAGES = {
     "no such option": (["list", "--frob"], "No such option"),
     "no value": (["doctor", "--json"], f"argument: `{START} doctor --help`"),
     "no value in dev": (["dev", "release", "--out"], "dev release --help`"),
+    "empty value": (["wheelhouse", "--out", ""], "--out is given nothing"),
+    "value left out": (["talk", "--out="], "--out is given nothing"),
     "no step": (["serve"], "Missing argument"),
     "unknown step": (["serve", "09"], "There is no step '09'"),
     "unknown word": (["serve", "frob"], "no step, no folder and no URL"),

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -130,6 +131,7 @@ def run(words: list[str]) -> int:
     """Run a verb whose words have been read."""
     with contextlib.suppress(BrokenPipeError), of_pipes(), ended_kindly():
         try:
+            refuse_empty(words)
             status = app(words, prog_name="workshop", standalone_mode=False)
             sys.stdout.flush()
             return int(status or PASS)
@@ -153,6 +155,18 @@ def of_pipes() -> Iterator[None]:
         if sys.platform == "win32" and error.errno == errno.EINVAL:
             raise BrokenPipeError from error
         raise
+
+
+def refuse_empty(words: list[str]) -> None:
+    """Refuse an option whose value is empty: as a path it would be here."""
+    for word, value in pairwise([*words, "."]):
+        option, given, rest = word.partition("=")
+        if option.startswith("--") and (value == "" or (given and not rest)):
+            raise WorkshopError(
+                f"{option} is given nothing: give it a value, or look whether"
+                " a variable of your shell is empty.",
+                USAGE,
+            )
 
 
 def usage(error: Any, words: list[str]) -> str:

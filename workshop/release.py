@@ -110,9 +110,9 @@ def committed() -> None:
     changed = done.stdout.decode("utf-8", "replace").splitlines()
     if changed:
         raise WorkshopError(
-            f"{len(changed)} files are not as committed, for example"
-            f" {changed[0].split(maxsplit=1)[-1]}: commit them, or put them"
-            " aside with `git stash -u`; a release is what a commit has.",
+            f"Not all is as committed ({len(changed)} of the files), for"
+            f" example {changed[0].split(maxsplit=1)[-1]}: commit it, or put"
+            " it aside with `git stash -u`; a release is what a commit has.",
             FAIL,
         )
 
