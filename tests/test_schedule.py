@@ -155,7 +155,7 @@ def test_schedule_can_be_pasted(say):
         (["--start", "10"], "'10' is no time of day"),
         (["--start", "10:60"], "'10:60' is no time of day"),
         (["--steps", "01,06"], "There is no step '06'"),
-        (["--steps", ""], "There is no step ''"),
+        (["--steps", "01,"], "There is no step ''"),
     ],
 )
 def test_schedule_says_what_is_wrong(say, words, sentence):
