@@ -268,7 +268,7 @@ async def test_head_that_is_whole_in_time_is_answered(step):
 async def test_content_must_go_on_but_each_piece_gives_it_time(step, lazy):
     app = step.Pico()
 
-    @app.route("/", methods=["POST"], **({"lazy_body": True} if lazy else {}))
+    @app.route("/", methods=["POST"], lazy_body=lazy)
     async def index(request, response):
         response.body = await request.read() if lazy else request.body
 

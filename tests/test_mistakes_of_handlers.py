@@ -26,7 +26,10 @@ async def only(exchange):
     return answer
 
 
-@pytest.mark.parametrize("body", [None, 5, {"a": 1}, ["a"], bytearray(b"a")])
+BODIES = [None, 5, {"a": 1}, ["a"], bytearray(b"a"), (c for c in "ab")]
+
+
+@pytest.mark.parametrize("body", BODIES)
 async def test_body_of_another_type_is_told(step, ask, caplog, body):
     async def handler(response):
         response.body = body
@@ -35,8 +38,51 @@ async def test_body_of_another_type_is_told(step, ask, caplog, body):
 
     assert answer.status == 500
     kind = type(body).__name__
-    told = f"A body is no {kind}: did you mean response.json?"
+    told = f"A body is no {kind}, but bytes, text or an async iterator;"
     assert told in caplog.text
+
+
+@pytest.mark.parametrize("status", ["200", None, 199, 1000, 200.5, True])
+async def test_status_that_is_none_is_told(step, ask, caplog, status):
+    async def handler(response):
+        response.status = status
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
+    assert f"{status!r} is no final status." in caplog.text
+
+
+@pytest.mark.parametrize("fields", ["no fields", 5, [("one",)]])
+async def test_error_with_fields_that_are_none_is_told(
+    step, ask, caplog, fields
+):
+    async def handler(response):
+        raise step.messages.HttpError(404, "Not here.", fields)
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
+    assert "HttpError(404" in caplog.text
+
+
+async def test_error_takes_fields_as_pairs(step, ask):
+    async def handler(response):
+        raise step.messages.HttpError(503, "", [("Retry-After", "5")])
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 503
+    assert ("retry-after", "5") in answer.fields
+
+
+async def test_value_of_a_cookie_may_be_a_number(step, ask):
+    async def handler(response):
+        response.cookies.set("visits", 5)
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert ("set-cookie", "visits=5; Path=/") in answer.fields
 
 
 async def pieces():

@@ -45,6 +45,11 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
 
 PATIENCE = 10  # seconds until we believe no more that something will come
 GET = b"GET / HTTP/1.1\r\nhost: pico\r\n\r\n"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nhost: pico\r\nconnection: upgrade\r\n"
+    b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 LAST = b"GET / HTTP/1.1\r\nhost: pico\r\nconnection: close\r\n\r\n"
 LOOPS = {"asyncio": asyncio.new_event_loop}
 if uvloop:
@@ -326,6 +331,36 @@ async def test_who_reads_slowly_over_tls_gets_it_all(step, certificate, trust):
         await hang_up(writer)
 
     assert len(content(said)) == size
+
+
+@on_each_loop
+async def test_websocket_that_reads_slowly_over_tls_gets_it_all(
+    step, certificate, trust
+):
+    app, size = step.Pico(), 2**22
+    step.modules["extensions.websocket"].websocket(app, compress=False)
+
+    @app.route("/", protocol="websocket")
+    async def big(request, ws):
+        await ws.send(bytes(size))
+
+    async with app.serve(port=0, ssl=certificate) as server:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**14)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=trust, limit=2**14
+        )
+        writer.write(UPGRADE)
+        said = await reader.readuntil(b"\r\n\r\n")
+        (ws,) = app.connections
+        now, said = asyncio.get_running_loop().time(), b""
+        for second in range(100):
+            ws.expire(now + second)
+            said += await reader.read(2**14)
+        while len(said) < size and (data := await reader.read(2**14)):
+            said += data
+        writer.transport.abort()
+
+    assert len(said) >= size
 
 
 BIG = """

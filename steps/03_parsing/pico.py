@@ -77,7 +77,7 @@ class Pico(UserDict):
             if route is None:
                 route, parameters = self.unrouted(request, allowed)
             request.route = route
-            if request.content is None and "lazy_body" not in route.payload:
+            if request.content is None and not route.payload.get("lazy_body"):
                 await request.load_body()
             await route.handler(request, response, **parameters)
         except (Exception, CancelledError) as error:

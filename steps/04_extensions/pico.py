@@ -125,7 +125,7 @@ class Pico(UserDict):
             return
         if route is None:
             route, parameters = self.unrouted(request, allowed)
-        if request.content is None and "lazy_body" not in route.payload:
+        if request.content is None and not route.payload.get("lazy_body"):
             await request.load_body()
         if await self.hook("request", request, response):
             return

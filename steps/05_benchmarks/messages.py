@@ -24,7 +24,7 @@ class HttpError(Exception):
     def __init__(self, status, message="", headers=None):
         self.status = HTTPStatus(status)
         self.message = message or self.status.phrase
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
 
 
 def lower(method):
@@ -121,7 +121,7 @@ class Cookies(dict):
     def set(self, name, value, path="/", **attributes):
         """Set a cookie: domain, secure, httponly, max_age, samesite..."""
         attributes = {"path": path, **attributes}
-        if CONTROL.search(value) or ";" in str([*attributes.values()]):
+        if CONTROL.search(str(value)) or ";" in str([*attributes.values()]):
             raise ValueError(f"Cookie {name!r} has a control character or ;.")
         self[name] = cookie = SimpleCookie({name: value})[name]
         for attribute, content in attributes.items():

@@ -131,7 +131,7 @@ class Pico(UserDict):
                 await self.respond(request, response, *found)
             else:  # nobody listens
                 if request.content is None:
-                    if "lazy_body" not in route.payload:
+                    if not route.payload.get("lazy_body"):
                         await request.load_body()
                 result = route.handler(request, response, **parameters)
                 if hasattr(result, "__await__"):
@@ -156,7 +156,7 @@ class Pico(UserDict):
             return
         if route is None:
             route, parameters = self.unrouted(request, allowed)
-        if request.content is None and "lazy_body" not in route.payload:
+        if request.content is None and not route.payload.get("lazy_body"):
             await request.load_body()
         if await self.hook("request", request, response):
             return

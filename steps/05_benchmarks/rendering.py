@@ -10,7 +10,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-STATUS = {s.value: f"HTTP/1.1 {s} {s.phrase}\r\n".encode() for s in HTTPStatus}
+FINAL = [status for status in HTTPStatus if status >= 200]
+STATUS = {s: f"HTTP/1.1 {s} {s.phrase}\r\n".encode() for s in FINAL}
 TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
@@ -25,7 +26,7 @@ def render_head(request, response):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
     status, fields = response.status, response.headers
-    lines = [STATUS.get(status) or f"HTTP/1.1 {status:d} \r\n".encode()]
+    lines = [STATUS.get(status) or status_line(status)]
     for name, value in fields.items():
         lines.append(field_line(name, str(value)))
     for cookie in response.cookies.values():
@@ -33,6 +34,13 @@ def render_head(request, response):
     lines.append(frame(request, response))
     lines.append(date_line(time.time() // 1))
     return b"".join(lines)
+
+
+def status_line(status):
+    """Return the line of a status without a name (RFC 9110, 15)."""
+    if not isinstance(status, int) or not 200 <= status <= 999:
+        raise ValueError(f"{status!r} is no final status.")
+    return f"HTTP/1.1 {status} \r\n".encode()
 
 
 @lru_cache(maxsize=256)
@@ -58,8 +66,6 @@ def frame(request, response):
     Where only the end of the connection can, it will not be kept alive.
     """
     fields, status = b"", response.status
-    if not 200 <= status <= 999:
-        raise ValueError(f"{status:d} is no final status.")
     if status in (204, 205, 304):
         response.body = b""
     if status not in (204, 304):
@@ -81,7 +87,10 @@ def declared(response):
     """Return the length that a handler says of its stream, if it does."""
     if not hasattr(response.body, "__aiter__"):
         kind = type(response.body).__name__
-        raise TypeError(f"A body is no {kind}: did you mean response.json?")
+        raise TypeError(
+            f"A body is no {kind}, but bytes, text or an async iterator;"
+            " a value goes to response.json."
+        )
     if "content-length" not in response.headers:
         return None
     length = int(response.headers["content-length"])

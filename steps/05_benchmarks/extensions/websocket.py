@@ -143,6 +143,17 @@ class WebSocket(FrameFlow):
         # Others have their turn, and the news that the client has left.
         await asyncio.sleep(0)
 
+    def leave(self, code, reason=""):
+        """Say goodbye, unless it was said; ignore messages from now on."""
+        if self.open:
+            self.core.send_close(code, reason)
+            self.leaving = True
+            self.parse()
+
+    def stop(self):
+        """Say that we stop: the server calls this."""
+        self.leave(1001)
+
     async def close(self, code=1000, reason=""):
         """Say goodbye, and wait until the client has said it, too."""
         self.leave(code, reason)

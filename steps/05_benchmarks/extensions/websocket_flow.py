@@ -17,6 +17,14 @@ except ImportError as error:
     ) from error
 
 SLICE = 4096  # bytes that are taken apart at once
+PIECE = 2**16  # bytes of a long message that are written at once
+
+
+def pieces(parts):
+    """Yield parts piece by piece; an empty one, which ends all, as it is."""
+    for part in parts:
+        starts = range(0, len(part), PIECE) or [0]
+        yield from [part[start : start + PIECE] for start in starts]
 
 
 class FrameFlow(asyncio.Protocol):
@@ -34,6 +42,7 @@ class FrameFlow(asyncio.Protocol):
     def __init__(self, core, transport):
         self.core, self.transport = core, transport
         self.unparsed, self.messages = bytearray(), deque()
+        self.outgoing = deque()
         self.news, self.writable = asyncio.Event(), asyncio.Event()
         self.lost = asyncio.Event()
         self.writable.set()
@@ -102,10 +111,12 @@ class FrameFlow(asyncio.Protocol):
     # Bytes that go.
 
     def flush(self):
-        for data in self.core.data_to_send():
+        """Write what there is, as fast as the client reads it."""
+        self.outgoing.extend(pieces(self.core.data_to_send()))
+        while self.outgoing and self.writable.is_set():
             if self.transport.is_closing():
                 return
-            if data:
+            if data := self.outgoing.popleft():
                 self.transport.write(data)
             elif self.transport.can_write_eof():
                 # With bytes unread, to close would be a reset, which may
@@ -122,17 +133,7 @@ class FrameFlow(asyncio.Protocol):
         self.writable.set()
         self.parse()
 
-    def leave(self, code, reason=""):
-        """Say goodbye, unless it was said; ignore messages from now on."""
-        if self.open:
-            self.core.send_close(code, reason)
-            self.leaving = True
-            self.parse()
-
-    # Time that passes: the server calls these, as it does of a connection.
-
-    def stop(self):
-        self.leave(1001)
+    # Time that passes: the server calls this, as it does of a connection.
 
     def expire(self, now):
         """End what takes too long; ask who is silent."""
@@ -147,7 +148,7 @@ class FrameFlow(asyncio.Protocol):
         if self.lost.is_set():
             return self.patience, "lost"
         if left := self.transport.get_write_buffer_size():
-            return self.write_timeout, left
+            return self.write_timeout, (left, len(self.outgoing))
         if not self.open:
             return self.close_timeout, "leaving"
         if self.paused:  # The handler takes its time.
