@@ -68,12 +68,12 @@ async def test_error_with_fields_that_are_none_is_told(
 
 async def test_error_takes_fields_as_pairs(step, ask):
     async def handler(response):
-        raise step.messages.HttpError(503, "", [("Retry-After", "5")])
+        raise step.messages.HttpError(503, "", [("Retry-After", 5), (1, 2)])
 
     answer = await only(await ask(app_with(step, handler), GET))
 
     assert answer.status == 503
-    assert ("retry-after", "5") in answer.fields
+    assert {("retry-after", "5"), ("1", "2")} <= set(answer.fields)
 
 
 async def test_value_of_a_cookie_may_be_a_number(step, ask):
@@ -83,6 +83,35 @@ async def test_value_of_a_cookie_may_be_a_number(step, ask):
     answer = await only(await ask(app_with(step, handler), GET))
 
     assert ("set-cookie", "visits=5; Path=/") in answer.fields
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cookies", {"theme": "dark"}),
+        ("headers", [("x-theme", "dark")]),
+        ("headers", {1: "dark"}),
+    ],
+)
+async def test_part_of_another_type_is_answered(
+    step, ask, caplog, name, value
+):
+    async def handler(response):
+        setattr(response, name, value)
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
+    assert "AttributeError" in caplog.text
+
+
+async def test_cookie_that_is_only_text_is_answered(step, ask):
+    async def handler(response):
+        response.cookies["theme"] = "dark"
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 500
 
 
 async def pieces():

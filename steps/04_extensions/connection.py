@@ -114,7 +114,7 @@ class Connection(Flow):
             request.keep_alive = False
         try:
             head = render_head(request, response)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             response = self.app.refuse(error)
             head = render_head(request, response)
         if not isinstance(response.body, bytes):

@@ -24,7 +24,7 @@ class HttpError(Exception):
     def __init__(self, status, message="", headers=None):
         self.status = HTTPStatus(status)
         self.message = message or self.status.phrase
-        self.headers = dict(headers or {})
+        self.headers = {f"{n}": v for n, v in dict(headers or {}).items()}
 
 
 def lower(method):
