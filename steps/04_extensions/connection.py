@@ -139,7 +139,8 @@ class Connection(Flow):
             else:
                 await self.write_pieces(request, response, head)
         finally:
-            await release(response.body)
+            if hasattr(response.body, "aclose"):
+                await response.body.aclose()
         await (self.room or asyncio.sleep(0))
 
     async def write_pieces(self, request, response, head):
@@ -196,9 +197,3 @@ class Connection(Flow):
             logger.error("An answer was broken off", exc_info=error)
         if self.transport and (error or task.cancelled()):
             self.transport.abort()
-
-
-async def release(body):
-    """Let a generator end now, and not when it is collected."""
-    if hasattr(body, "aclose"):
-        await body.aclose()
