@@ -45,7 +45,7 @@ class Flow(asyncio.Protocol):
     @cached_property
     def peer(self):
         """The address of the client; at a Unix socket it has none."""
-        return self.transport and self.transport.get_extra_info("peername")
+        return self.transport.get_extra_info("peername")
 
     @property
     def idle(self):
