@@ -91,10 +91,9 @@ class Pico(UserDict):
     def refuse(self, error):
         """Return the response that tells of an error."""
         response = Response(self)
-        response.status = error.status
+        response.status, response.body = error.status, error.message
         response.headers["content-type"] = "text/plain; charset=utf-8"
         response.headers.update(error.headers)
-        response.body = error.message
         return response
 
     def run(self, host=None, port=None):
