@@ -80,26 +80,13 @@ class Pico(UserDict):
         adapt = self.protocols[protocol]
 
         def register(view):
-            if inspect.isclass(view):
-                self.add_class(path, view, methods, adapt, **payload)
-            else:
-                handler = adapt(view)
-                self.router.add(path, methods or ["GET"], handler, **payload)
+            for handler, allowed in handlers_of(view, methods):
+                self.router.add(path, allowed, adapt(handler), **payload)
             for listener in self.listeners.get("route:add", ()):
                 listener(path, view, **payload)
             return view
 
         return register
-
-    def add_class(self, path, view, methods, adapt, **payload):
-        """Register each `on_<method>` of an instance of the class."""
-        names = [name for name in dir(view) if name.startswith("on_")]
-        if methods or not names:
-            raise ValueError(f"{view.__name__} needs on_get, on_post...")
-        instance = view()
-        for name in names:
-            handler, method = adapt(getattr(instance, name)), name[3:].upper()
-            self.router.add(path, [method], handler, **payload)
 
     def listen(self, name):
         """Register the decorated listener for a hook."""
@@ -225,3 +212,14 @@ class Pico(UserDict):
     def serve(self, host=None, port=None, ssl=None, unix=None):
         """Accept connections: `async with app.serve(port=0) as server`."""
         return self.Server(self, host, port, ssl, unix)
+
+
+def handlers_of(view, methods):
+    """Return each handler of a view, with the methods that it answers."""
+    if not inspect.isclass(view):
+        return [(view, methods or ["GET"])]
+    names = [name for name in dir(view) if name.startswith("on_")]
+    if methods or not names:
+        raise ValueError(f"{view.__name__} needs on_get..., and no methods.")
+    instance = view()
+    return [(getattr(instance, name), [name[3:].upper()]) for name in names]
