@@ -283,8 +283,19 @@ def test_certificate_that_is_none_is_told_in_a_sentence(
     with pytest.raises(SystemExit) as ended:
         hello_app(step).serve(ssl=pair)
 
-    begin = f"{pair[0]} is no certificate with the key {pair[1]}: "
+    begin = f"{pair!r} is no certificate and its key: "
     assert str(ended.value).startswith(begin)
+
+
+@pytest.mark.parametrize("given", ["both.pem", ["one.pem"], True])
+def test_what_is_no_pair_of_files_is_told_before_anybody_connects(step, given):
+    with pytest.raises(SystemExit, match="no certificate and its key"):
+        step.Pico().serve(port=0, ssl=given)
+
+
+async def test_pair_of_files_may_be_a_list(step, certificate):
+    async with step.Pico().serve(port=0, ssl=[*certificate]) as server:
+        assert isinstance(server.tls["ssl"], ssl.SSLContext)
 
 
 # Where it listens

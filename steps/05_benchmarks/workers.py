@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 from select import select
-from ssl import Purpose, create_default_context
+from ssl import Purpose, SSLContext, create_default_context
 
 try:
     from resource import RLIMIT_NOFILE, getrlimit
@@ -166,18 +166,19 @@ def number_of(port):
 
 def secured(ssl, patience):
     """Return what the loop must know of TLS; `ssl` may be two files."""
-    if isinstance(ssl, tuple):
-        ssl = certified(*ssl)
+    if ssl and not isinstance(ssl, SSLContext):
+        ssl = certified(ssl)
     return {"ssl": ssl, "ssl_handshake_timeout": patience} if ssl else {}
 
 
-def certified(certificate, key):
-    """Return a context for TLS, made of two files."""
+def certified(files):
+    """Return a context for TLS, made of a certificate and its key."""
     context = create_default_context(Purpose.CLIENT_AUTH)
     try:
+        certificate, key = files
         context.load_cert_chain(certificate, key)
-    except OSError as error:
-        told = f"{certificate} is no certificate with the key {key}: {error}."
+    except (OSError, TypeError, ValueError) as error:
+        told = f"{files!r} is no certificate and its key: {error}."
         raise SystemExit(told) from None
     return context
 
