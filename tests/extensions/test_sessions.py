@@ -517,6 +517,21 @@ def test_sessions_refuse_keys_that_protect_nothing(
         sessions_app(step, keys=keys)
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"key": KEY}, "Invalid attribute 'key'"),
+        ({"cookie": "my session"}, "Illegal key"),
+        ({"max_age": None}, "NoneType"),
+        ({"max_age": 0}, "lasts for at least a second"),
+    ],
+)
+def test_sessions_refuse_a_cookie_that_none_can_have(step, options, error):
+    """At once: a client that came again would be the first to hear."""
+    with pytest.raises(Exception, match=error):
+        sessions_app(step, **options)
+
+
 async def test_sessions_keep_what_a_handler_changed_before_it_raised(
     step, fetch
 ):

@@ -26,7 +26,10 @@ def sessions(
     if isinstance(keys, (str, bytes)):
         raise TypeError('The keys are a list: sessions(app, keys=["..."]).')
     keys = [as_bytes(key) for key in keys] or [secrets.token_bytes(32)]
+    if max_age < 1:
+        raise ValueError("A session lasts for at least a second.")
     attributes = {"httponly": True, "samesite": "Lax", **attributes}
+    app.Cookies().set(cookie, "", **attributes)  # or tell which is none
 
     def read(request):
         text = request.cookies.get(cookie, "")
