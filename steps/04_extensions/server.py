@@ -157,12 +157,12 @@ class Server:
             if room > 0 and not self.listening and self.socket.fileno() >= 0:
                 await self.listen()
 
-    def run(self, workers=1, reload=False):
+    def run(self, number, reload):
         """Serve until Ctrl-C or SIGTERM; a second one does not wait."""
         try:
             with suppress(KeyboardInterrupt, asyncio.CancelledError):
-                if not self.worker and (workers > 1 or reload):
-                    self.supervise(workers, reload)
+                if not self.worker and (number > 1 or reload):
+                    self.supervise(number, reload)
                 else:
                     with asyncio.Runner(loop_factory=new_event_loop) as runner:
                         runner.run(self.serve_forever())
