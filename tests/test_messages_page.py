@@ -110,3 +110,39 @@ async def test_error_before_the_first_piece_is_heard_by_no_listener(
 
     assert (answer.status, answer.content) == (409, b"It is taken.")
     assert (answer.field("x-mark"), heard) == (None, [200])
+
+
+@pytest.mark.steps("03")
+async def test_step_03_takes_async_functions_alone_and_the_page_says_so(
+    step, fetch
+):
+    app = step.Pico()
+
+    @app.route("/plain")
+    def plain(request, response):
+        response.body = "plain"
+
+    @app.route("/class")
+    class Page:
+        async def on_get(self, request, response):
+            response.body = "class"
+
+    answers = [
+        (await fetch(app, path)).status for path in ("/plain", "/class")
+    ]
+
+    assert answers == [500, 500]
+    assert "takes `async` functions alone" in PAGE.read_text("utf-8")
+
+
+async def test_list_without_a_value_is_a_400_and_the_page_says_so(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.json = request.query.list("tag")
+
+    row = "| `list(name)`, `list(name, default)` | all values; a 400 "
+
+    assert (await fetch(app, "/")).status == 400
+    assert row in PAGE.read_text("utf-8")
