@@ -11,7 +11,7 @@ from markdown import markdown
 from workshop import weave
 from workshop.bench import results
 from workshop.errors import WorkshopError
-from workshop.steps import ROOT, all_steps, find
+from workshop.steps import ROOT, all_steps, find, load
 from workshop.weaving import cuts, exchanges, figures, reference, undone
 
 DOCS = ROOT / "docs"
@@ -203,6 +203,81 @@ def test_optimisations_save_what_the_lesson_says():
     if undone.python() == committed["python"]:
         assert found == committed["counts"]
     assert min(undone.best(found[word]) for word in undone.UNDONE) > 0
+
+
+def test_lesson_says_which_change_pays_most_for_which_request():
+    counts = figures.undone_result()["counts"]
+    lesson = (DOCS / "lessons" / "05_benchmarks.md").read_text("utf-8")
+
+    first = {
+        shape: max(
+            undone.UNDONE, key=lambda word: counts[word][shape]["bytecodes"]
+        )
+        for shape in counts["05"]
+    }
+
+    assert first.pop("crowd") == "routing"
+    assert {*first.values()} == {"recall"}
+    assert "The encoder is never first." in lesson
+
+
+def test_lesson_says_that_a_kind_of_work_became_dearer():
+    result = results.read(results.RESULTS / "techempower.json")
+    lesson = (DOCS / "lessons" / "05_benchmarks.md").read_text("utf-8")
+
+    verdicts = {point["verdict"] for point in result["points"]}
+
+    assert "slower" not in verdicts or "or less than nothing" in lesson
+
+
+class Tried:
+    """A pattern that notes each time it is asked."""
+
+    def __init__(self, pattern, notes):
+        self.pattern = pattern
+        self.notes = notes
+
+    def fullmatch(self, path):
+        self.notes.append(path)
+        return self.pattern.fullmatch(path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "tried"),
+    [
+        ("/r{}/{{id:int}}", "/r99/7", 1),
+        ("/users/{{id:int}}/r{}", "/users/7/r9", 100),
+        ("/r{}/{{id:int}}", "/nobody", 100),
+    ],
+)
+def test_routes_that_begin_alike_are_tried_one_by_one(pattern, path, tried):
+    router, notes = load("05").routing.Router(), []
+    for number in range(100):
+        router.add(pattern.format(number), ["GET"], print)
+    for route in router.routes:
+        route.regex = Tried(route.regex, notes)
+    lesson = (DOCS / "lessons" / "05_benchmarks.md").read_text("utf-8")
+
+    router.match("GET", path)
+
+    assert len(notes) == tried
+    assert "unless they begin alike" in lesson
+
+
+# Which Python
+
+
+@pytest.mark.parametrize("page", ["index.md", "guides/run.md"])
+def test_page_asks_for_the_pythons_that_start_takes(page):
+    start = (ROOT / "start.py").read_text("utf-8")
+    words = (DOCS / page).read_text("utf-8")
+
+    ends = re.search(
+        r"^OLDEST, NEWEST = \(3, (\d+)\), \(3, (\d+)\)$", start, re.M
+    )
+
+    assert "Python 3.{} to 3.{}".format(*ends.groups()) in words
+    assert "or newer" not in words
 
 
 # What pages are made of
