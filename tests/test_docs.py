@@ -189,6 +189,16 @@ def test_page_tells_of_rows_recorded_before_the_code_changed(monkeypatch):
     assert "`.venv/bin/python -m workshop.wire --record`" in page
 
 
+def test_page_tells_of_points_measured_before_the_code_changed(monkeypatch):
+    known = figures.result("boundary")
+    old = {**known, "sources": {"04": "another hash"}}
+    monkeypatch.setattr(figures, "result", lambda name: old)
+
+    page = weave.woven("# Title\n\n<!-- answer boundary -->\n")
+
+    assert "`boundary.json` is older than the code of 04." in page
+
+
 def test_page_without_figures_tells_nothing():
     assert weave.woven("# Title\n\nText.") == "# Title\n\nText."
 

@@ -13,6 +13,8 @@ from workshop.bench.experiment import Lab, lab
 from workshop.bench.measure import Plan
 from workshop.bench.study import Options, conduct
 from workshop.errors import WorkshopError
+from workshop.hashes import sources
+from workshop.steps import find
 from workshop.verbs import START
 
 
@@ -64,6 +66,7 @@ def test_points_are_shown_and_kept(conducted, tmp_path):
         "value": 2,
     }
     assert result["plan"] == {"points": 3}
+    assert result["sources"]["05"] == sources(find("05").folder)
     assert result["command"] == f"{START} bench x --quick"
     assert "Is it so?" in text
     assert "It is so." in text

@@ -24,9 +24,9 @@ The committed ones, in docs/results, are taken on a quiet machine by
     python3 start.py ladder --json docs/results/ladder.json
     python3 start.py bench NAME --json docs/results/NAME.json
 
-An experiment that measures in its own way has `points` where others have
-`noise` and `arms`: `study.schema.json` is its shape.
-    python3 start.py bench honesty --json docs/results/honesty.json
+An experiment that measures in its own way has `sources`, a hash of each step,
+and `points` where others have `noise` and `arms`: `study.schema.json` is its
+shape.
 """
 
 import json
@@ -69,7 +69,7 @@ def stale(result: dict[str, Any]) -> list[str]:
     """Return the arms whose sources have changed since they were measured.
 
     An arm whose folder is not here (a learner's own) is stale too. A result
-    that has no arms names the commit it was measured on, and is never stale.
+    that has no arms has the `sources` of all steps.
     """
     changed = []
     for arm in result.get("arms", []):

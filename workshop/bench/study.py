@@ -37,6 +37,8 @@ from workshop import screen
 from workshop.bench import machine, results
 from workshop.bench.servers import pinned
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
+from workshop.hashes import sources
+from workshop.steps import all_steps
 
 QUIET = 0.5  # more load than this, before we began, is worth a word
 INSTALLED = "WORKSHOP_INSTALLED"  # start.py says so on the run that did it
@@ -81,6 +83,7 @@ class Study:
         self.entered = self.began = self.told = time.monotonic()
         self.stolen = machine.stolen()
         self.machine = machine.facts()
+        self.sources = {s.number: sources(s.folder) for s in all_steps()}
         self.shown: Progress | None = None
 
     @property
@@ -179,7 +182,11 @@ class Study:
 
     def body(self) -> dict[str, Any]:
         """Return what this kind of result has and others have not."""
-        return {"plan": self.plan, self.ROWS: self.points}
+        return {
+            "sources": self.sources,
+            "plan": self.plan,
+            self.ROWS: self.points,
+        }
 
     def command(self) -> str:
         """Return how to take this result again."""

@@ -229,6 +229,8 @@ def outdated(markdown: str) -> str:
         arms = [a for a in found.get("arms", []) if a["name"] in old]
         if steps := {arm["folder"].rpartition("/")[2] for arm in arms}:
             notes.append(older(name, sorted(steps), found["command"]))
+        if changed := changed_since(found.get("sources", {})):
+            notes.append(older(name, changed, found["command"]))
     if re.search(r"\[\[wire\.|<!-- (behaviour-|bought|row-)", markdown):
         found = wire.recorded()
         if changed := changed_since(found["sources"]):
