@@ -199,6 +199,15 @@ def test_page_tells_of_points_measured_before_the_code_changed(monkeypatch):
     assert "`boundary.json` is older than the code of 04." in page
 
 
+@pytest.mark.parametrize(
+    ("name", "step"), [("ladder", "01"), ("extensions", "05")]
+)
+def test_conditions_name_the_step_that_raced_its_copy(name, step):
+    page = weave.woven(f"<!-- {name}-conditions -->")
+
+    assert f"noise between two copies of step {step}: " in page
+
+
 def test_page_without_figures_tells_nothing():
     assert weave.woven("# Title\n\nText.") == "# Title\n\nText."
 

@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from workshop import wire
@@ -360,13 +361,16 @@ def conditions(name: str) -> str:
         if number
     ]
     stolen = machine["stolen_percent"]
+    # The first arm races a copy of itself.
+    copied = Path(found["arms"][0]["folder"]).name[:2]
     return (
         f"Measured on {found['date'][:10]}: {machine['cpu']},"
         f" {machine['cores']} cores, {machine['python']},"
         f" {', '.join(versions)}; {machine['pinning']};"
         f" {plan['rounds']} rounds of {plan['seconds']:g} s,"
         f" {plan['connections']} connections, load: {plan['load']};"
-        f" noise between two copies of step 01: {found['noise']['limit']:.1%};"
+        f" noise between two copies of step {copied}:"
+        f" {found['noise']['limit']:.1%};"
         f" time stolen by the host: {stolen or 0:g}%."
         f" Again: `{found['command']}`."
         f" Raw samples: [{name}.json](ROOT/results/{name}.json)."
