@@ -5,11 +5,13 @@ import os
 import random
 import shutil
 import socket
+import subprocess
 import sys
 
 import psutil
 import pytest
 
+from workshop import serving
 from workshop.errors import ENVIRONMENT, FAIL, USAGE, WorkshopError
 from workshop.merge import merge
 from workshop.mistakes import explained, shown
@@ -350,3 +352,20 @@ def test_step_that_is_half_built_runs_its_own_program(tmp_path):
 
     with launched(tmp_path, ROOT / "workshop" / "wire_app.py") as running:
         assert running.url.startswith("http://127.0.0.1:")
+
+
+def test_second_interrupt_while_a_program_ends_leaves_no_orphan(monkeypatch):
+    def interrupted(pid):
+        raise KeyboardInterrupt
+
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1)
+    monkeypatch.setattr(serving.psutil, "Process", interrupted)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            serving.end(process)
+
+        assert process.returncode is not None
+    finally:
+        process.kill()
+        process.communicate()

@@ -381,11 +381,10 @@ def wait(process: subprocess.Popen[Any]) -> int:
 
 def end(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
     """End a program and what it started: kindly, then not."""
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.Error:
-        family = []
-    try:
+    family: list[psutil.Process] = []
+    try:  # A second Ctrl-C may come at any moment.
+        with contextlib.suppress(psutil.Error):
+            family = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         process.wait(grace)
     except subprocess.TimeoutExpired:
