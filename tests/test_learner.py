@@ -886,6 +886,8 @@ def test_who_lost_the_folder_is_told_of_the_last_copy(say, mine):
 @pytest.mark.parametrize(
     "text",
     [
+        "",
+        "hunks = []\n",
         "step = ",
         'step = "99"\n',
         "step = 3\n",

@@ -131,9 +131,10 @@ def progress() -> Progress:
 
 def parsed(text: str) -> Progress:
     """Return what a text says; TypeError or ValueError if it is wrong."""
-    known = Progress(**tomllib.loads(text))
+    found = tomllib.loads(text)
+    known = Progress(**found)
     right = {
-        "step": known.step in [one.number for one in all_steps()],
+        "step": found.get("step") in [one.number for one in all_steps()],
         "done": listed(known.done, str),
         "hunks": listed(known.hunks, int),
         "hints": isinstance(known.hints, dict)
