@@ -715,6 +715,20 @@ def test_backup_that_was_cut_short_is_none(say, mine, monkeypatch):
     assert [*work.backups().iterdir()] == []
 
 
+def test_backup_says_why_a_file_could_not_be_copied(say, mine, monkeypatch):
+    say("begin", "02")
+
+    def full(source, target, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(work.shutil, "copyfile", full)
+    status, _, err = say("solve")
+
+    assert status == ENVIRONMENT
+    assert "cannot be read or written (No space left on device):" in err
+    assert sentence(err).startswith(str(work.backups()))
+
+
 # status
 
 
@@ -965,6 +979,7 @@ def test_file_that_must_not_be_written_is_told(say, monkeypatch, words):
 
     assert status == ENVIRONMENT
     assert "cannot be read or written (Permission denied)" in sentence(err)
+    assert f"`{START} undo` brings back what it was." in err
 
 
 def refuse_copy(source, target):

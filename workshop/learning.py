@@ -89,10 +89,11 @@ def begin(step: Step, verb: str) -> Begun:
     """Make the folder the starting point of a step, after a backup."""
     known = remembered()
     backup = work.back_up(verb)
-    removed = work.start(step)
     known.step, known.hunks = step.number, []
     known.failed, known.passed = 0, False
-    work.keep(known)
+    with work.restorable(backup):
+        removed = work.start(step)
+        work.keep(known)
     old = course.before(step)
     return Begun(step, old, removed, backup, guide(step))
 

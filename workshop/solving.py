@@ -60,9 +60,10 @@ def solve(number: int | None = None, task: int | None = None) -> Solved:
 def write(made: Solved, known: Progress) -> None:
     """Back up, then write what was found."""
     made.backup = work.back_up("solve")
-    for path, found in made.files.items():
-        work.put(path, found)
-    work.keep(known)
+    with work.restorable(made.backup):
+        for path, found in made.files.items():
+            work.put(path, found)
+        work.keep(known)
 
 
 def asked(

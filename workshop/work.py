@@ -33,6 +33,7 @@ STATE, GUIDE = "progress.toml", "AGENTS.md"
 HEADER = "# How far you are; the verbs of the workshop read and write this.\n"
 IGNORED = shutil.ignore_patterns("__pycache__")
 TRIES, MOMENT = 20, 0.05  # seconds, while Windows lets nobody write
+ERRNO = re.compile(r"^\[\w+ \d+\] ")
 BACKUP = re.compile(r"(\d+)-(\d{8}-\d{6})-([\w-]+)")
 
 
@@ -97,11 +98,29 @@ def told() -> Iterator[None]:
         yield
     except OSError as error:
         path = error.filename or folder()
-        reason = error.strerror or "not all files could be copied"
+        reason = error.strerror
+        if isinstance(error, shutil.Error):  # It has a list: the first.
+            _, path, said = error.args[0][0]
+            reason = ERRNO.sub("", said).partition(": ")[0]
         raise WorkshopError(
             f"{path} cannot be read or written ({reason}): correct that,"
             " then give the command again.",
             ENVIRONMENT,
+        ) from error
+
+
+@contextlib.contextmanager
+def restorable(backup: Path | None) -> Iterator[None]:
+    """Say how to have back what was, where a change is cut short."""
+    try:
+        yield
+    except WorkshopError as error:
+        if not backup:
+            raise
+        raise WorkshopError(
+            f"{error} {folder().name}/ is changed in part: `{START} undo`"
+            " brings back what it was.",
+            error.status,
         ) from error
 
 
@@ -300,7 +319,7 @@ def restore(backup: Backup) -> Path | None:
     """
     now = back_up("undo")
     given = hints()
-    with told():
+    with restorable(now), told():
         folder().mkdir(parents=True, exist_ok=True)
         code = ours(backup.folder)
         for path in ours(folder()) - code:
