@@ -589,6 +589,16 @@ def test_docs_without_mkdocs(say, monkeypatch):
     assert "mkdocs is not installed" in sentence(err)
 
 
+def test_docs_that_cannot_be_built_here_are_told(say, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    (tmp_path / "site").write_text("mine", "utf-8")
+
+    status, out, err = say("docs", "--build")
+
+    assert (status, out) == (ENVIRONMENT, "")
+    assert "site cannot be written (File exists)" in sentence(err)
+
+
 # dev check
 
 

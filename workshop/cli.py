@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -572,6 +573,20 @@ def can_be_written(*paths: Path | None) -> None:
             )
 
 
+def can_be_filled(folder: Path) -> None:
+    """Raise a sentence, before mkdocs does not, if a folder takes no files."""
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise WorkshopError(
+            f"{folder} cannot be written ({error.strerror}): correct that,"
+            " then give the command again.",
+            ENVIRONMENT,
+        ) from None
+
+
 @verb("memory", "memory", "memory 01 05", "memory --json memory.json")
 def memory(
     steps: Annotated[
@@ -615,7 +630,9 @@ def docs(
 
     need("mkdocs")
     words = ["build", "--strict"]
-    if not build:
+    if build:
+        can_be_filled(ROOT / "site")
+    else:
         port = ports.check("127.0.0.1", port)
         words = ["serve", f"--dev-addr=127.0.0.1:{port}"]
     process = subprocess.Popen(
