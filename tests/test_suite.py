@@ -1,11 +1,15 @@
 """One command for all checks: each is shown, any failure is a failure."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from workshop import suite
-from workshop.steps import all_steps
+from workshop.errors import INTERRUPTED
+from workshop.steps import ROOT, all_steps
 from workshop.suite import Check
 
 GOOD = Check("good", ["platform"])
@@ -78,3 +82,34 @@ def test_data_of_a_server_that_was_killed_is_left_out(monkeypatch, capfd):
 
     assert suite.covered() == 0
     assert (left, capfd.readouterr()) == ([], ("", ""))
+
+
+BROKEN = """
+import os, signal, time
+
+def test_first():
+    assert "what was wrong" == ""
+
+def test_second():
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(1)  # longer than subprocess.call has patience
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal")
+def test_suite_that_is_interrupted_tells_what_was_found(tmp_path):
+    (tmp_path / "test_broken.py").write_text(BROKEN, "utf-8")
+    words = ["-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]
+    run = f"import sys, workshop.suite as s; sys.exit(s.main({words}, []))"
+    done = subprocess.run(
+        [sys.executable, "-c", run],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == INTERRUPTED
+    assert "1 failed" in done.stdout
+    assert "Interrupted: what was started is ended." in done.stderr

@@ -9,6 +9,7 @@ the tests, whose summary is the end of the output. Words are handed to pytest:
 of step 05's rooms that no test has seen, in this process or in a server.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workshop import serving
 from workshop.errors import FAIL, INTERRUPTED, PASS
 from workshop.steps import ROOT, all_steps
 
@@ -31,6 +33,7 @@ Run ruff, mypy and the whole suite. WORDS are for pytest, and choose tests.
   python3 start.py test
   python3 start.py test -k wire
   python3 start.py test tests/test_flow.py -x"""
+PATIENCE = 30.0  # seconds, for what was interrupted to end by itself
 PROCESSES = (os.cpu_count() or 1) + 1  # One of them waits now and then.
 
 
@@ -138,12 +141,23 @@ def covered() -> int:
 
 
 def python(*words: str, env: Mapping[str, str] | None = None) -> int:
-    """Run a module here, and let it print; return the exit status."""
-    return subprocess.call(
+    """Run a module here, and let it print; return the exit status.
+
+    Ctrl-C is for the module, too: it has time to tell what it found.
+    """
+    process = subprocess.Popen(
         [sys.executable, "-m", *words],
         cwd=ROOT,
         env={**os.environ, **(env or {})},
     )
+    try:
+        return serving.wait(process)
+    except KeyboardInterrupt:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+        raise
+    finally:
+        serving.end(process)
 
 
 def main(words: Sequence[str], first: Sequence[Check]) -> int:
@@ -156,6 +170,7 @@ def main(words: Sequence[str], first: Sequence[Check]) -> int:
             passed = all(list(pool.map(report, first)))
         tests = pytest(words) if words else covered()
     except KeyboardInterrupt:
+        print("Interrupted: what was started is ended.", file=sys.stderr)
         return INTERRUPTED
     if not passed:
         print("FAIL: a check before the tests found something, see above.")
