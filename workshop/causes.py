@@ -338,7 +338,13 @@ def wrong_answer_counted(outcome: Outcome, seen: Seen) -> Finding | None:
     if LF_FIRST.search(wrong[1]):
         return Finding(LF_ALONE, symbols=HEADS)
     said = clipped(" ".join(wrong[1].split()), 110)
-    return Finding(f"A warm hello is answered wrongly: {said}")
+    return Finding(f"{counted(seen)} is answered wrongly: {said}")
+
+
+def counted(seen: Seen) -> str:
+    """Say which request it is whose price was asked."""
+    together = PIPELINED in seen.statement
+    return "One of 16 pipelined requests" if together else "A warm hello"
 
 
 def connection_ends_otherwise(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -558,10 +564,8 @@ def too_expensive(outcome: Outcome, seen: Seen) -> Finding | None:
     if not cost or seen.operator not in ("<", "=="):
         return None
     fewer = "fewer than " if seen.operator == "<" else ""
-    together = PIPELINED in seen.statement
-    asked = "One of 16 pipelined requests" if together else "A warm hello"
     return Finding(
-        f"{asked} costs {seen.left} {WORDS[cost[1]]}; it"
+        f"{counted(seen)} costs {seen.left} {WORDS[cost[1]]}; it"
         f" must be {fewer}{seen.right}."
     )
 

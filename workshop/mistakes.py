@@ -40,6 +40,9 @@ CALLED = {
 # What Python says as it ends, behind the traceback.
 WARNED = ("sys:1: RuntimeWarning:", "RuntimeWarning: Enable tracemalloc")
 NOTHING = "'NoneType' object is not callable"
+RETURNED = "Something returned nothing: is a return missing?"
+# Where no line of theirs called it, but the loop.
+PASSED = "Is it call_soon(f()), where call_soon(f) is meant?"
 # Only of these is it good advice to install them.
 PACKAGES = {"httptools", "uvloop", "typer", "rich", "psutil", "h11"}
 
@@ -98,7 +101,7 @@ def explained(
     if lost and "'coroutine' object does not" not in last:
         last = lost
     elif NOTHING in last:
-        advice = "Something returned nothing: is a return missing?"
+        advice = RETURNED if places else PASSED
     if MINE in text:
         advice = "Choose what you want of the conflict, and delete its marks."
     return WorkshopError(f"{where}: {last.rstrip('.')}. {advice}", FAIL)
