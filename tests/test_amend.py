@@ -318,3 +318,13 @@ def test_outcomes_are_known_before_anything_is_written(tree):
         "04  carried       pico.py",
     ]
     assert "TWO" not in texts(tree, "pico.py")[2]
+
+
+def test_clone_of_another_user_is_told(say, tree, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    status, _, err = say("02")
+
+    assert status == ENVIRONMENT
+    assert "belongs to another user" in err
+    assert f"--add safe.directory {tree.parent}`" in err

@@ -62,7 +62,16 @@ def changed(folder: Path, revision: str) -> list[diffs.FileDiff]:
 
 def archive(folder: Path, revision: str) -> bytes:
     """Return a folder as it was in a revision, as a tar file."""
-    if asked(folder, "rev-parse", "--is-inside-work-tree") is None:
+    inside = ran("rev-parse", "--is-inside-work-tree", root=folder)
+    if b"safe.directory" in inside.stderr:
+        clone = folder.parent.parent
+        raise WorkshopError(
+            f"{clone} belongs to another user, and git does not read"
+            " it: make it yours, or trust it by `git config --global --add"
+            f" safe.directory {clone}`.",
+            ENVIRONMENT,
+        )
+    if inside.returncode:
         raise WorkshopError(
             f"{folder.parent} is in no git repository: clone the workshop"
             " with git, so that it is known what was changed.",
