@@ -154,7 +154,10 @@ def test_what_is_concluded():
 
     assert "6.5 µs on step 04 and 6.0 µs on step 05" in first
     assert "recall 3.0 µs, flow 1.5 µs and parsing 1.0 µs" in second
-    assert third == "Step 05 has saved most in parsing: 3.0 µs."
+    assert third == (
+        "Step 05 has saved most in flow: 0.5 µs, where recall counts as"
+        " parsing."
+    )
 
 
 def test_nothing_is_concluded_without_ticks():

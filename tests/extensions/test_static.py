@@ -502,6 +502,15 @@ async def test_static_breaks_off_where_a_file_was_cut(step, ask, public):
     assert [answer.complete for answer in exchange.answers] == [False]
 
 
+def test_static_says_that_there_is_no_folder(step, tmp_path, caplog):
+    static_app(step, tmp_path)
+    there = caplog.messages[:]
+    static_app(step, tmp_path / "typo")
+
+    told = f"{tmp_path / 'typo'} is no folder: its files are not found."
+    assert (there, caplog.messages) == ([], [told])
+
+
 async def test_static_takes_a_name(step, fetch, tmp_path):
     (tmp_path / "a.txt").write_text("hello", encoding="utf-8")
     app = step.Pico()

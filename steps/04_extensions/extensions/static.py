@@ -5,6 +5,7 @@ Does not know: the connection.
 """
 
 import asyncio
+import logging
 import re
 from email.utils import formatdate, mktime_tz, parsedate_tz
 from mimetypes import MimeTypes
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from messages import HttpError
 
+logger = logging.getLogger("pico")
 PIECE = 64 * 1024  # bytes read at once, in a thread
 TYPES = MimeTypes()  # Python's own: the registry of Windows may be wrong
 TAG = re.compile(r'"[^"]*"')
@@ -29,6 +31,8 @@ def static(
 ):
     """Serve the files below `root`, and nothing that lies elsewhere."""
     root, prefix = Path(root).resolve(), prefix.rstrip("/") + "/"
+    if not root.is_dir():
+        logger.warning("%s is no folder: its files are not found.", root)
 
     @app.route(prefix)
     @app.route(f"{prefix}{{path:path}}", name=name)
