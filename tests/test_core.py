@@ -204,7 +204,6 @@ async def test_response_says_what_it_is(
         None,
         True,
         1.5,
-        float("inf"),
         "\u00e9 \U0001f600 \u2028 </script>",
         {"a": [1, {"b": ()}], "c": {}},
         {1: 2, None: 3, False: 4, 1.5: 5},
@@ -236,6 +235,14 @@ async def test_json_that_cannot_be_encoded_is_a_500(step, fetch, caplog):
     answers = [await fetch(app, path) for path in ("/set", "/circle")]
 
     assert [answer.status for answer in answers] == [500, 500]
+
+
+@pytest.mark.steps("02", "03", "04", "05")
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_numbers_that_json_has_not_are_never_sent(step, number):
+    """RFC 8259, 6: a page that gets NaN fails to read all of it."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        step.Pico().encode_json({"numbers": [1.5, float(number)]})
 
 
 # Heads

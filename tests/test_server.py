@@ -317,6 +317,18 @@ def test_empty_variables_are_none(step, monkeypatch):
     assert (server.host, server.port) == ("127.0.0.1", 8000)
 
 
+async def connect_slowly(server, trust):
+    """Return streams of a client for which the system keeps little."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
+    client.setblocking(False)
+    here = server.host, server.port
+    await asyncio.get_running_loop().sock_connect(client, here)
+    return await asyncio.open_connection(
+        sock=client, ssl=trust, server_hostname=server.host, limit=2**14
+    )
+
+
 @on_each_loop
 async def test_who_reads_slowly_over_tls_gets_it_all(step, certificate, trust):
     app, size = hello_app(step), 2**22
@@ -327,9 +339,7 @@ async def test_who_reads_slowly_over_tls_gets_it_all(step, certificate, trust):
 
     async with app.serve(port=0, ssl=certificate) as server:
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**14)
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", server.port, ssl=trust, limit=2**14
-        )
+        reader, writer = await connect_slowly(server, trust)
         writer.write(LAST.replace(b"/", b"/big", 1))
         said = await reader.read(2**14)
         (connection,) = app.connections
@@ -357,9 +367,7 @@ async def test_websocket_that_reads_slowly_over_tls_gets_it_all(
 
     async with app.serve(port=0, ssl=certificate) as server:
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**14)
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", server.port, ssl=trust, limit=2**14
-        )
+        reader, writer = await connect_slowly(server, trust)
         writer.write(UPGRADE)
         said = await reader.readuntil(b"\r\n\r\n")
         (ws,) = app.connections
@@ -952,7 +960,7 @@ async def test_who_could_not_be_let_in_is_no_longer_counted(
             _, writer = await connect(server, trust)
             await hang_up(writer)
         await until(lambda: not server.entering)
-        left = server.number()
+        left = server.connected()
 
     assert left == 0
 

@@ -51,7 +51,9 @@ class Protocol(asyncio.Protocol):
 class Pico(UserDict):
     """An application; as a dict it holds what its handlers share."""
 
-    encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
+    encode_json = staticmethod(
+        json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+    )
     Protocol = Protocol
 
     def __init__(self):

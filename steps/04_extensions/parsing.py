@@ -95,7 +95,7 @@ class RequestParser:
             rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self.finish(translate(error, data))
-        if rest is not None:
+        if rest is not None:  # Not above: translate reads an error's context.
             self.ignore_upgrade()
             self.parse(rest)
 

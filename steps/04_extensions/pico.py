@@ -40,7 +40,9 @@ def allow_field(methods):
 class Pico(UserDict):
     """An application; as a dict it holds what its handlers share."""
 
-    encode_json = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
+    encode_json = staticmethod(
+        json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+    )
     # A subclass may replace each part.
     Protocol = Connection
     Request = Request

@@ -126,7 +126,7 @@ class Server:
         task = asyncio.create_task(self.enter(protocol, client))
         self.entering[protocol] = task
         task.add_done_callback(lambda _: self.entering.pop(protocol))
-        if (number := self.number()) >= self.max_connections:
+        if (number := self.connected()) >= self.max_connections:
             logger.error("%d connections are open: more must wait.", number)
             self.unlisten()
 
@@ -136,10 +136,10 @@ class Server:
         with suppress(OSError):
             await connect(lambda: protocol, client, **self.tls)
 
-    def number(self):
+    def connected(self):
         """Return how many are connected, or on their way in."""
-        connected = self.app.connections
-        return len(connected) + len(self.entering.keys() - connected)
+        inside = self.app.connections
+        return len(inside) + len(self.entering.keys() - inside)
 
     async def sweep(self):
         """Look at every clock, and whether there is room again."""
@@ -153,7 +153,7 @@ class Server:
                     connection.expire(asyncio.get_running_loop().time())
                 except Exception:  # Others must not lose their clock, too.
                     logger.exception("A connection has no clock")
-            room = self.max_connections - self.number()
+            room = self.max_connections - self.connected()
             if room > 0 and not self.listening and self.socket.fileno() >= 0:
                 await self.listen()
 

@@ -42,11 +42,11 @@ def json_encoder():
 
     JSONEncoder makes another encoder in C at each call; here is one.
     """
-    slow = json.JSONEncoder(separators=(",", ":"))
+    slow = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
     if json.encoder.c_make_encoder is None:  # as on PyPy
         return slow.encode
-    # No indent; neither sorted keys nor skipped ones; NaN is allowed.
-    quote, rest = json.encoder.encode_basestring_ascii, (False, False, True)
+    # No indent; neither sorted keys nor skipped ones nor NaN.
+    quote, rest = json.encoder.encode_basestring_ascii, (False, False, False)
     encode = json.encoder.c_make_encoder(
         None, slow.default, quote, None, ":", ",", *rest
     )

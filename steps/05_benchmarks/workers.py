@@ -158,7 +158,8 @@ def bind(host, port, unix):
 
 def number_of(port):
     """Return a port as a number, or `PORT`, or 8000."""
-    port = os.environ.get("PORT") or 8000 if port is None else port
+    if port is None:
+        port = os.environ.get("PORT") or 8000
     if not str(port).isdecimal() or int(port) > 65535:
         raise SystemExit(f"A port is a number up to 65535, not {port!r}.")
     return int(port)
