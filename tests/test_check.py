@@ -411,7 +411,7 @@ def test_line_in_the_symbol_of_a_task_leads_to_the_task(home, say):
     _, out, _ = say("check")
 
     assert "FAIL  01_raw_protocol: hello is answered with json\n" in out
-    assert out.endswith(f", line 82\nFor a hint: {START} hint 3\n")
+    assert out.endswith(f", line 84\nFor a hint: {START} hint 3\n")
 
 
 @pytest.mark.parametrize(("number", "task"), [("01", 1), ("02", None)])
