@@ -83,6 +83,7 @@ def test_copies_and_delays_are_compared_as_planned(machine, conducted):
     same, two, five, ten = result["points"]
 
     assert status == 0
+    assert result["sources"] == {}  # No page is older than it.
     assert same["comparisons"] == 2 * 6
     assert [two["comparisons"], five["comparisons"]] == [2, 2]
     assert two["ratio"] == pytest.approx(1.02, abs=0.005)
