@@ -81,22 +81,25 @@ async def test_chat_tells_all_in_a_room_and_nobody_else(example):
 async def test_chat_leaves_who_does_not_read_behind(example):
     module = example("websocket_chat")
     module.PATIENCE = 0.01
-    seen = asyncio.Event()
+    clogged = asyncio.get_running_loop().create_future()
 
     @module.app.listen("websocket_connect")
     def clog(request, ws):
         if request.query.get("slow", ""):
-            ws.writable.clear()  # as its transport does
-            seen.set()
+            ws.pause_writing()  # as its transport does
+            clogged.set_result(ws)
 
     async with (
         module.app.serve(port=0) as server,
         chat(server, "lobby?slow=1") as slow,
         chat(server) as ada,
     ):
-        await seen.wait()
+        ws = await clogged
         await ada.send("hello")
         heard = await ada.recv()
+        while not ws.leaving:  # noqa: ASYNC110 - it is nobody's event
+            await asyncio.sleep(0)
+        ws.resume_writing()  # It reads on.
         with pytest.raises(ConnectionClosedError) as left:
             await slow.recv()
 

@@ -53,6 +53,15 @@ async def test_status_that_is_none_is_told(step, ask, caplog, status):
     assert f"{status!r} is no final status." in caplog.text
 
 
+async def test_status_needs_no_name(step, ask):
+    async def handler(response):
+        response.status = 299
+
+    answer = await only(await ask(app_with(step, handler), GET))
+
+    assert answer.status == 299
+
+
 @pytest.mark.parametrize("fields", ["no fields", 5, [("one",)]])
 async def test_error_with_fields_that_are_none_is_told(
     step, ask, caplog, fields
