@@ -555,10 +555,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Note which children there are: those of fixtures may stay."""
+    """Note which children there are: those of fixtures may stay.
+
+    Nothing is collected meanwhile: what a test leaves behind stays young.
+    """
     item.config.stash[CURRENT] = item
     item.stash[CHILDREN] = children()
-    return (yield)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
