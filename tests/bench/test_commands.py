@@ -5,6 +5,7 @@ import sys
 import psutil
 import pytest
 
+from workshop.bench import commands
 from workshop.bench.commands import Command, family, started, used
 from workshop.bench.servers import cpu_seconds
 from workshop.errors import WorkshopError
@@ -81,3 +82,16 @@ def test_port_is_put_into_words_and_variables(folder):
 
     with pytest.raises(WorkshopError, match=r"at (\d+) \1"), started(command):
         pass
+
+
+def test_second_interrupt_leaves_no_server(folder, monkeypatch):
+    class Interrupted(psutil.Process):
+        def children(self, recursive=False):
+            raise KeyboardInterrupt
+
+    command = Command([sys.executable, "worker.py"], folder)
+    with pytest.raises(KeyboardInterrupt), started(command) as server:
+        monkeypatch.setattr(commands.psutil, "Process", Interrupted)
+        raise KeyboardInterrupt
+
+    assert not psutil.pid_exists(server.pid)

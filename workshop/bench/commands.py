@@ -21,7 +21,15 @@ import psutil
 from workshop import ports
 from workshop.bench.servers import Server, Usage, cpu_seconds
 from workshop.errors import FAIL, WorkshopError
-from workshop.serving import GRACE, apart, end, environment, knock, last
+from workshop.serving import (
+    GRACE,
+    apart,
+    end,
+    environment,
+    knock,
+    last,
+    undisturbed,
+)
 
 HOST, PORT = "127.0.0.1", "{port}"
 PATIENCE = 15.0  # seconds until a server must answer
@@ -86,7 +94,8 @@ def started(command: Command, core: int | None = None) -> Iterator[Family]:
         log = Path(stack.enter_context(made), "log")
         sink = stack.enter_context(log.open("wb"))
         variables = {**NEUTRAL, "PORT": str(port), **command.env}
-        with on_core(core):  # Threads and workers inherit it.
+        # Threads and workers inherit the core; Ctrl-C waits until then.
+        with on_core(core), undisturbed():
             process = subprocess.Popen(
                 [word.replace(PORT, str(port)) for word in command.words],
                 cwd=command.folder,
@@ -103,11 +112,13 @@ def started(command: Command, core: int | None = None) -> Iterator[Family]:
 
 def ended(process: subprocess.Popen[bytes]) -> None:
     """End a server and its workers; return once the core is free again."""
-    with contextlib.suppress(psutil.Error):
-        workers = psutil.Process(process.pid).children(recursive=True)
+    workers: list[psutil.Process] = []
+    try:  # A second Ctrl-C may come at any moment.
+        with contextlib.suppress(psutil.Error):
+            workers = psutil.Process(process.pid).children(recursive=True)
+    finally:
         end(process)
-        psutil.wait_procs(workers, GRACE)
-    end(process)  # Twice does no harm, and it may have gone meanwhile.
+    psutil.wait_procs(workers, GRACE)
 
 
 def replaced(variables: Mapping[str, str], port: int) -> dict[str, str]:
