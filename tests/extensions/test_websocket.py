@@ -612,6 +612,29 @@ async def test_websocket_sends_no_more_than_a_client_reads(step):
     assert max(sizes) < 2**20
 
 
+async def test_websocket_keeps_one_message_for_who_reads_slowly(step):
+    app = websocket_app(step, compress=False)
+    kept, size, count = [], 2**20, 20
+
+    @app.route("/flood", protocol="websocket")
+    async def flood(request, ws):
+        own = ws.transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**15)
+        for _ in range(count):
+            await ws.send(bytes(size))
+            kept.append(sum(map(len, ws.outgoing)))
+
+    async with by_hand(app, path="/flood") as (reader, _):
+        await head_of(reader)
+        read = 0
+        while read < count * size:
+            read += len(await reader.read(2**14))
+            await asyncio.sleep(0)
+
+    assert len(kept) == count
+    assert max(kept) <= size
+
+
 async def test_websocket_answers_no_more_pings_than_a_client_reads(step):
     app = websocket_app(step)
     sockets, pings = [], frame("PING", bytes(125)) * 1000

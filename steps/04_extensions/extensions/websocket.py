@@ -132,7 +132,8 @@ class WebSocket(FrameFlow):
     async def send(self, message):
         """Send text or bytes, once the client has read what was before."""
         check_message(message)
-        await self.writable.wait()
+        while not self.writable.is_set():  # Another part may be quicker.
+            await self.writable.wait()
         if not self.open:
             raise self.ending()
         if isinstance(message, str):
