@@ -15,6 +15,19 @@ TAKES = "accept-encoding: gzip"
 NO_GZIP = None
 
 
+class Closing:
+    """A body that holds something until it is closed."""
+
+    def __init__(self, closed):
+        self.closed = closed
+
+    async def __aiter__(self):
+        yield b"hello"
+
+    async def aclose(self):
+        self.closed.append(True)
+
+
 def compress_app(step, **options):
     """Return an app that sends text in several ways."""
     app = step.Pico()
@@ -307,6 +320,23 @@ async def test_compress_says_the_same_to_head(step, fetch, path):
         for answer in (get, head)
     ]
     assert without_date[0] == without_date[1]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_compress_lets_a_body_be_closed(step, fetch, method):
+    app, closed = step.Pico(), []
+
+    @app.route("/")
+    async def index(request, response):
+        response.headers["content-type"] = "text/plain"
+        response.body = Closing(closed)
+
+    step.modules["extensions.compress"].compress(app)
+
+    answer = await fetch(app, "/", TAKES, method=method)
+
+    assert answer.field("content-encoding") == "gzip"
+    assert closed == [True]
 
 
 @pytest.mark.parametrize(

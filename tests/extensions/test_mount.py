@@ -8,6 +8,19 @@ from websockets.asyncio.client import connect
 pytestmark = pytest.mark.steps("04", "05")
 
 
+class Closing:
+    """A body that holds something until it is closed."""
+
+    def __init__(self, closed):
+        self.closed = closed
+
+    async def __aiter__(self):
+        yield b"hello"
+
+    async def aclose(self):
+        self.closed.append(True)
+
+
 def mounted(step, prefix="/api"):
     """Return an app, and another one that is mounted below a prefix."""
     outer, inner = step.Pico(), step.Pico()
@@ -463,3 +476,18 @@ async def test_mount_leaves_websockets_to_the_hooks_of_their_app(step):
             said = await ws.recv()
 
     assert said == "0 1"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_mount_lets_a_body_be_closed(step, fetch, method):
+    outer, inner = mounted(step)
+    closed = []
+
+    @inner.route("/stream")
+    async def stream(request, response):
+        response.body = Closing(closed)
+
+    answer = await fetch(outer, "/api/stream", method=method)
+
+    assert answer.status == 200
+    assert closed == [True]

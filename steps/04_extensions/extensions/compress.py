@@ -41,7 +41,7 @@ def compress(app, minimum=500, level=6):
         tell_caches(response.headers)
         if not accepts(request.headers.get("accept-encoding", "")):
             return None
-        return encode(response, level)
+        return encode(request, response, level)
 
 
 def unchanged(request, response):
@@ -98,7 +98,7 @@ def accepts(value):
     return gzip > 0 and gzip >= weights.get("identity", 0)
 
 
-async def encode(response, level):
+async def encode(request, response, level):
     """Replace a body by a shorter one, and say so."""
     headers, body = response.headers, response.body
     headers["content-encoding"] = "gzip"
@@ -113,7 +113,7 @@ async def encode(response, level):
     if isinstance(body, bytes):
         stream = zlib.compressobj(level, wbits=GZIP)
         response.body = await press(stream, body) + stream.flush()
-    else:
+    elif request.method != "HEAD":  # whose body is closed, and not begun
         response.body = compressed(body, level)
 
 

@@ -42,7 +42,8 @@ def mount(app, prefix, other):
         # What the inner route says of itself, as compress=False, holds here.
         request.route = view["route"] or request.route
         response.status, response.body = inner.status, inner.body
-        if hasattr(inner.body, "__aiter__"):
+        # That of a HEAD is closed, and not begun.
+        if hasattr(inner.body, "__aiter__") and request.method != "HEAD":
             response.body = streamed(inner.body, request, view)
         response.headers.update(inner.headers)
         response.cookies.update(inner.cookies)
