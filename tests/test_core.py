@@ -366,6 +366,29 @@ async def test_body_is_closed_also_where_only_its_head_is_asked_for(
     assert closed == [0 if content else 3]
 
 
+@right_steps
+async def test_two_tasks_that_read_one_content_are_told(step, caplog):
+    app = step.Pico()
+
+    @app.route("/", methods=["POST"], lazy_body=True)
+    async def index(request, response):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(request.read())
+            group.create_task(request.read())
+
+    async with asyncio.timeout(5):
+        async with app.serve(port=0) as server:
+            port = int(server.url.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST / HTTP/1.1\r\nhost: a\r\n")
+            writer.write(b"content-length: 1\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+
+    assert line.startswith(b"HTTP/1.1 500 ")
+    assert "Another task waits" in caplog.text
+
+
 # Connections
 
 

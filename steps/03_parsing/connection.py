@@ -92,6 +92,8 @@ class Connection(Flow):
 
     async def more(self, request):
         """Bring more of a request's content, or say why there is none."""
+        if self.arrival and not self.arrival.done():
+            raise RuntimeError("Another task waits for the content already.")
         if request.awaits_continue:
             request.awaits_continue = False
             self.write(CONTINUE)
