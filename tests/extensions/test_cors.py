@@ -47,6 +47,18 @@ async def test_cors_answers_a_preflight_with_what_the_path_allows(step, fetch):
     ]
 
 
+async def test_cors_allows_every_method_where_no_route_says_which(step, fetch):
+    app = step.modules["extensions.asgi_host"].asgi_host(None)
+    step.modules["extensions.cors"].cors(app, ORIGIN)
+
+    answer = await fetch(app, "/users", *PREFLIGHT, method="OPTIONS")
+
+    assert told(answer, ALLOW_ORIGIN, ALLOW_METHODS) == [
+        ORIGIN,
+        "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+    ]
+
+
 async def test_cors_answers_a_preflight_with_what_it_was_told(step, fetch):
     app = cors_app(step, methods=["PUT"], headers=["X-Drone", "X-Pilot"])
 

@@ -5,10 +5,12 @@ Does not know: the connection.
 """
 
 import re
+from http import HTTPMethod
 
 from pico import allow_field
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\*\.)?[a-z0-9._:\[\]-]+")
+METHODS = {*HTTPMethod} - {"CONNECT", "TRACE"}
 ANYBODY = {"access-control-allow-origin": "*"}
 SUBDOMAINS = r"([a-z0-9_-]+\.)+"
 
@@ -45,9 +47,10 @@ def cors(
             return False
         response.status = 204
         if known(request.origin):
-            # No method is empty: all that the path allows comes back.
+            # No method is empty: all that the path allows comes back. An app
+            # that answers without routes, as asgi_host does, may know others.
             _, _, allowed = app.router.match("", request.path)
-            every = fields(allow_methods=[allow_field(allowed)])
+            every = fields(allow_methods=[allow_field(allowed or METHODS)])
             response.headers.update(every | asked)
         return True
 
