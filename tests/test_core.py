@@ -173,6 +173,7 @@ async def test_http_error_brings_its_fields(step, fetch):
         ("body", b"\xe9", 200, {"content-type": None}, b"\xe9"),
         ("redirect", "/login", 302, {"location": "/login"}, b""),
         ("redirect", ("/new", 301), 301, {"location": "/new"}, b""),
+        ("redirect", "/a b%20c", 302, {"location": "/a%20b%20c"}, b""),
         (
             "redirect",
             "/ü/京?q=a%20b#é",

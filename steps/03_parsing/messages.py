@@ -225,8 +225,8 @@ class Response:
     def redirect(self, location, status=HTTPStatus.FOUND):
         if isinstance(location, tuple):  # as in "/new", 301
             location, status = location
-        # A URI is ASCII (RFC 3986, 2); what else there is we encode.
-        self.headers["location"] = quote(location, bytes(range(128)))
+        # A URI is ASCII without spaces (RFC 3986, 2): all else is encoded.
+        self.headers["location"] = quote(location, bytes({*range(128)} - {32}))
         self.status = status
 
     json = property(None, json, doc="Answer with a value, encoded as JSON.")
