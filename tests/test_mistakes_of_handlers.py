@@ -174,6 +174,19 @@ def test_methods_are_a_list_in_capitals(step, methods):
         step.Pico().route("/", methods=methods)(None)
 
 
+@pytest.mark.steps("04", "05")
+def test_handler_that_yields_is_no_handler(step):
+    def plain(request, response):
+        yield b"hello"
+
+    async def awaited(request, response):
+        yield b"hello"
+
+    for handler in (plain, awaited):
+        with pytest.raises(TypeError, match="yields"):
+            step.Pico().route("/")(handler)
+
+
 async def test_attribute_of_a_cookie_that_is_none_is_not_sent(step, ask):
     async def handler(response):
         response.cookies.set("a", "b", domain=None, max_age=None)

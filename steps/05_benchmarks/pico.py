@@ -71,7 +71,7 @@ class Pico(UserDict):
         self.router = self.Router()
         self.connections = set()
         self.listeners = {}
-        self.protocols = {"http": lambda view: view}
+        self.protocols = {"http": checked}
 
     def route(self, path, methods=None, protocol="http", **payload):
         """Register the decorated handler, or a class with `on_get`..."""
@@ -212,6 +212,13 @@ class Pico(UserDict):
     def serve(self, host=None, port=None, ssl=None, unix=None):
         """Accept connections: `async with app.serve(port=0) as server`."""
         return self.Server(self, host, port, ssl, unix)
+
+
+def checked(view):
+    """Return a handler; TypeError if it yields, as nobody would listen."""
+    if inspect.isasyncgenfunction(view) or inspect.isgeneratorfunction(view):
+        raise TypeError(f"{view.__name__} yields: a body does, or an sse.")
+    return view
 
 
 def handlers_of(view, methods):
