@@ -238,6 +238,7 @@ def test_check_asks_for_the_app_before_all_else(home, say):
     ("kind", "sentence"),
     [
         ("folder without code", "holds no program"),
+        ("code in a folder within", "move what is in there to work."),
         ("file that is empty", "work/pico.py is empty"),
         ("file that was deleted", "work/pico.py is not there"),
         ("file that is no text", "null bytes"),
@@ -248,6 +249,10 @@ def test_check_names_what_is_not_there(kind, sentence, home, say):
     if kind == "folder without code":
         for path in home.glob("*.py"):
             path.unlink()
+    elif kind == "code in a folder within":
+        (home / "src").mkdir()
+        for path in home.glob("*.py"):
+            path.rename(home / "src" / path.name)
     elif kind == "file that was deleted":
         (home / "pico.py").unlink()
     else:

@@ -76,12 +76,14 @@ def test_break_lies_between_two_steps_where_it_can():
 
 
 def test_break_divides_what_is_longer_than_a_stretch():
-    parts = schedule.broken([Part(80, "they build", step="03")], 50)
+    built = Part(80, "they build", "begin 03", step="03")
 
-    assert [(p.what, p.minutes) for p in parts] == [
-        ("they build", 50),
-        ("Break", 10),
-        ("they build, go on", 30),
+    parts = schedule.broken([built], 50)
+
+    assert [(p.what, p.minutes, p.command) for p in parts] == [
+        ("they build", 50, "begin 03"),
+        ("Break", 10, ""),
+        ("they build, go on", 30, "check"),
     ]
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.bench.counts import WORDS
+from workshop.mistakes import STOPPED
 from workshop.outcomes import Outcome, Seen
-from workshop.received import clipped, differs, parts
+from workshop.received import Part, clipped, differs, parts
 from workshop.steps import all_steps
 
 FIELD = re.compile(r"""\.field\(["']([\w-]+)["']\)""")
@@ -24,6 +25,7 @@ SAID = re.compile(r"^(?:[\w.]+\.)?(?:WorkshopError|Inexact|Left): (.+)", re.S)
 WRONG = re.compile(r"WrongAnswer: A wrong answer came: (.+)", re.S)
 COST = re.compile(r"\.(bytecodes|python_calls|c_calls|writes|tasks)\b")
 COUNTS = re.compile(r"Counts\(bytecodes=(\d+)")
+LATE = re.compile(r"(?im)^content-length: *\d+\r?$")
 NEAR_LENGTH = re.compile(r"(?im)^content-length(?: +:)? *\d+(?=\r?$)")
 PIPELINED = 'shape="pipelined"'
 BARE_LF = re.compile(r"(?<!\r)\n")
@@ -202,8 +204,11 @@ def loop_cannot_call(outcome: Outcome, seen: Seen) -> Finding | None:
 def raised(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.error:
         return None
+    cause = f"Your code raised {clipped(seen.error, 110).rstrip('.')}."
+    if "BdbQuit" in seen.error:
+        cause += f" {STOPPED}"
     return Finding(
-        f"Your code raised {clipped(seen.error, 110).rstrip('.')}.",
+        cause,
         len(seen.received) or None,
         "then it raised",
     )
@@ -310,6 +315,8 @@ def end_of_content_is_not_told(outcome: Outcome, seen: Seen) -> Finding | None:
         told = {"content-length", "transfer-encoding"} & set(part.fields)
         bare = part.status in (204, 304) or part.status < 200
         if not told and not bare and seen.end == "silent":
+            if LATE.search(part.content):
+                return ended_early(part)
             return Finding(
                 "Content-Length is missing: the client cannot know where the"
                 " content ends, and waits.",
@@ -318,6 +325,17 @@ def end_of_content_is_not_told(outcome: Outcome, seen: Seen) -> Finding | None:
                 symbols=HEADS,
             )
     return None
+
+
+def ended_early(part: Part) -> Finding:
+    """Return what is wrong with a head whose fields come after its end."""
+    return Finding(
+        "Fields come after the empty line that ends the head: it is the last"
+        " line of a head (RFC 9112, 2.1).",
+        part.fields_end,
+        "here the head ends",
+        symbols=HEADS,
+    )
 
 
 def no_http(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -538,6 +556,8 @@ def of_bytes(seen: Seen, want: str) -> Finding:
         and not part.fields.get("content-length")
     )
     cause = "The bytes are others than the promised ones."
+    if part and LATE.search(part.content):
+        return ended_early(part)
     if missing:
         cause = "Content-Length is missing."
     rest = want[at:].split("\r\n")[0]

@@ -40,6 +40,11 @@ CALLED = {
 # What Python says as it ends, behind the traceback.
 WARNED = ("sys:1: RuntimeWarning:", "RuntimeWarning: Enable tracemalloc")
 NOTHING = "'NoneType' object is not callable"
+# Which function was called with which parameter of a path.
+REFUSED = re.compile(r"TypeError: (\w+)\(\) got an unexpected keyword")
+PARAMETERS = "Its parameters are those that the path of its route names."
+STOPPED = "A breakpoint() is left there: take it out."
+CORRECT = "Correct it, then try again."
 RETURNED = "Something returned nothing: is a return missing?"
 # Where no line of theirs called it, but the loop.
 PASSED = "Is it call_soon(f()), where call_soon(f) is meant?"
@@ -76,35 +81,55 @@ def explained(
     lost, line = unawaited(text, folder)
     if lost and "Traceback (most recent" not in text:
         where = line or shown(program)
-        return WorkshopError(
-            f"{where}: {lost}. Correct it, then try again.", FAIL
-        )
-    lines = text.rstrip().splitlines()
-    while len(lines) > 1 and lines[-1].startswith(WARNED):
-        lines.pop()
-    last = lines[-1]
+        return WorkshopError(f"{where}: {lost}. {CORRECT}", FAIL)
+    last = last_line(text)
     if "Traceback (most recent" not in text and "Error" not in last:
         return WorkshopError(f"{shown(program)}: {last}", ENVIRONMENT)
     hidden = shadowed(last, folder)
     if hidden:
         return hides(hidden, last)
-    places = [
-        (Path(found["path"]), found["line"])
-        for found in PLACE.finditer(text)
-        if Path(found["path"]).is_relative_to(folder)
-    ]
-    where = shown(program)
-    if places:
-        path, line = places[-1]
-        where = f"{shown(path)}, line {line}"
-    advice = "Correct it, then try again."
-    if lost and "'coroutine' object does not" not in last:
+    called, raised = called_wrongly(last, folder), raised_at(text, folder)
+    where, advice = called or raised or shown(program), CORRECT
+    if called:
+        advice = PARAMETERS
+    elif "bdb.BdbQuit" in last:
+        advice = STOPPED
+    elif lost and "'coroutine' object does not" not in last:
         last = lost
     elif NOTHING in last:
-        advice = RETURNED if places else PASSED
+        advice = RETURNED if raised else PASSED
     if MINE in text:
         advice = "Choose what you want of the conflict, and delete its marks."
     return WorkshopError(f"{where}: {last.rstrip('.')}. {advice}", FAIL)
+
+
+def last_line(text: str) -> str:
+    """Return the last thing that was said, but for warnings at the end."""
+    lines = text.rstrip().splitlines()
+    while len(lines) > 1 and lines[-1].startswith(WARNED):
+        lines.pop()
+    return lines[-1]
+
+
+def raised_at(text: str, folder: Path) -> str:
+    """Return the last line of a traceback that lies in a folder, or ""."""
+    for found in reversed([*PLACE.finditer(text)]):
+        path = Path(found["path"])
+        if path.is_relative_to(folder):
+            return f"{shown(path)}, line {found['line']}"
+    return ""
+
+
+def called_wrongly(last: str, folder: Path) -> str:
+    """Return the line of the handler that its route does not fit, or ""."""
+    found, app = REFUSED.search(last), folder / "app.py"
+    if not found:
+        return ""
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        for node in ast.parse(app.read_bytes()).body:
+            if getattr(node, "name", None) == found[1]:
+                return f"{shown(app)}, line {node.lineno}"
+    return ""
 
 
 class Hidden(WorkshopError):

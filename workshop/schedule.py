@@ -198,8 +198,14 @@ def broken(parts: Sequence[Part], at: int) -> list[Part]:
             continue
         found += [replace(part, minutes=before), Part(BREAK, "Break")]
         if before < part.minutes:
-            rest, what = part.minutes - before, f"{part.what}, go on"
-            found.append(replace(part, minutes=rest, what=what))
+            rest = replace(
+                part,
+                minutes=part.minutes - before,
+                what=f"{part.what}, go on",
+                # To begin again would put what they have aside.
+                command="check" if part.step else part.command,
+            )
+            found.append(rest)
     return found
 
 

@@ -78,6 +78,12 @@ class NoApp(WorkshopError):
 def startable(folder: Path, step: Step) -> None:
     """Raise a sentence unless the folder's program starts and listens."""
     if not folder.is_dir() or not any(folder.glob("*.py")):
+        for moved in sorted(folder.glob("*/pico.py")):
+            raise WorkshopError(
+                f"{shown(folder)} holds no .py file, but"
+                f" {shown(moved.parent)} does: move what is in there to"
+                f" {shown(folder)}."
+            )
         raise WorkshopError(
             f"{shown(folder)} holds no program, no .py file at all: write"
             f" pico.py; `{START} hint` helps. What you had before a verb is"

@@ -215,9 +215,9 @@ class Pico(UserDict):
 
 
 def checked(view):
-    """Return a handler; TypeError if it yields, as nobody would listen."""
+    """Return a handler; TypeError if it yields: its body may, not it."""
     if inspect.isasyncgenfunction(view) or inspect.isgeneratorfunction(view):
-        raise TypeError(f"{view.__name__} yields: a body does, or an sse.")
+        raise TypeError(f"{view} yields: let it set response.body instead.")
     return view
 
 
