@@ -61,6 +61,19 @@ async def test_handler_chooses_the_status(step, fetch):
     assert answer.status == 201
 
 
+async def test_each_answer_has_fields_of_its_own(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.json = sorted(response.headers)
+
+    await fetch(app, "/")
+    answer = await fetch(app, "/")
+
+    assert answer.content == b"[]"
+
+
 async def test_json_is_compact(step, fetch):
     app = step.Pico()
 
