@@ -279,6 +279,34 @@ async def test_sse_stream_ends_when_the_server_stops(step):
     assert ended == [True]
 
 
+async def test_sse_stream_does_not_begin_while_the_server_stops(step):
+    app = sse_app(step)
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    @app.listen("request")
+    async def late(request, response):
+        asked.set()
+        await go.wait()
+
+    @app.route("/news", protocol="sse")
+    async def news(request, response):
+        yield "a"
+        await asyncio.Event().wait()
+
+    async with app.serve(port=0) as server:
+        reader, writer = await asyncio.open_connection(
+            server.host, server.port
+        )
+        writer.write(b"GET /news HTTP/1.1\r\nhost: pico\r\n\r\n")
+        await asked.wait()
+        asyncio.get_running_loop().call_soon(go.set)
+        server.grace = 60
+    said = await reader.read()
+    writer.close()
+
+    assert said.endswith(b"\r\n\r\n0\r\n\r\n")
+
+
 async def test_sse_leaves_other_connections_to_stop_as_they_do(step, fetch):
     app = sse_app(step)
 

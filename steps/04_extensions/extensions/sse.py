@@ -90,6 +90,8 @@ def sse(app, heartbeat=15):
 
 async def registered(stream, streams, connection):
     """Yield a stream that ends when its connection has to stop."""
+    if getattr(connection, "stopping", False):
+        return  # Nobody would end it any more.
     streams[connection] = stream
     try:
         async with aclosing(stream.pieces()) as pieces:
