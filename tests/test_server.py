@@ -992,7 +992,7 @@ def test_server_that_ran_out_of_descriptors_recovers(step, program, loop):
 # Workers
 
 WORKERS = """
-import os, socket
+import asyncio, os, socket
 import workers
 from pico import Pico
 
@@ -1008,6 +1008,12 @@ async def block(request, response, port):
     with socket.create_connection(("127.0.0.1", port)) as whoever:
         whoever.recv(1)
     response.body = str(os.getpid())
+
+@app.route("/wait/{port:int}")
+async def wait(request, response, port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    response.body = await reader.read()
+    writer.close()
 
 app.run(workers={number})
 """
@@ -1152,6 +1158,40 @@ def test_worker_that_nobody_looks_after_answers_what_was_asked(step, program):
         psutil.wait_procs([worker], timeout=PATIENCE)
 
     assert content(said) == b"done"
+
+
+@on_posix
+def test_worker_that_is_renewed_ends_its_work_though_all_stop(step, program):
+    with (
+        family(program, 2, 3600) as (running, parent),
+        socket.create_server(("127.0.0.1", 0)) as gate,
+        socket.create_connection(
+            (running.host, running.port), PATIENCE
+        ) as client,
+    ):
+        gate.settimeout(PATIENCE)
+        path = b"/wait/%d" % gate.getsockname()[1]
+        client.sendall(LAST.replace(b"/", path, 1))
+        inside, _ = gate.accept()
+        with inside:
+            worker = psutil.Process(blocked(running, inside.getpeername()[1]))
+            running.process.send_signal(signal.SIGHUP)
+            soon(lambda: not listens(worker))
+            others = [one for one in parent.children() if one != worker]
+            running.process.terminate()
+            soon(lambda: all(zombie(other.pid) for other in others))
+            inside.sendall(b"done")
+        said = b"".join(iter(lambda: client.recv(4096), b""))
+        client.close()
+
+        assert content(said) == b"done"
+        assert (running.process.wait(PATIENCE), running.log()) == (0, "")
+
+
+def listens(process):
+    """Return whether a process still accepts connections."""
+    found = process.net_connections("tcp")
+    return psutil.CONN_LISTEN in {one.status for one in found}
 
 
 @on_posix

@@ -45,15 +45,14 @@ class Supervisor:
             raise SystemExit("Windows cannot share a socket: one worker.")
         self.listening = listening
         self.number, self.reload = number, reload
-        self.workers, self.outdated = [], False
+        self.workers, self.leaving, self.outdated = [], [], False
 
     def run(self):
         """Look after the workers until Ctrl-C or SIGTERM."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stop = signal.default_int_handler
+        signal.signal(signal.SIGTERM, stop)
         if hasattr(signal, "SIGHUP"):  # Windows has none
-            leave = signal.default_int_handler
-            hang_up = leave if self.reload else self.hang_up
-            signal.signal(signal.SIGHUP, hang_up)
+            signal.signal(signal.SIGHUP, stop if self.reload else self.hang_up)
         files = changes()
         try:
             pipes = [self.start() for _ in range(self.number)]
@@ -65,7 +64,9 @@ class Supervisor:
                     files, self.outdated = changes(), True
                 self.look()
         finally:
-            stop(self.workers, self.patience)
+            for worker in self.workers:
+                worker.terminate()
+            see_off(self.workers + self.leaving, self.patience)
 
     def hang_up(self, signum, frame):
         self.outdated = True
@@ -86,8 +87,12 @@ class Supervisor:
         if not self.serves(self.start()):
             logger.error("The new program does not start: the old one stays.")
             worker = self.workers[-1]
+        self.leaving = [worker]
         self.workers.remove(worker)
-        stop([worker], self.patience)
+        worker.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(self.patience)  # Ctrl-C ends this, not the worker.
+        see_off([worker], patience=0)
 
     def start(self):
         """Start a worker, which Ctrl-C does not reach by itself.
@@ -123,10 +128,8 @@ def announce(says, url):
     os.close(says)
 
 
-def stop(workers, patience):
+def see_off(workers, patience):
     """Let workers end what they are at; a second Ctrl-C kills them."""
-    for worker in workers:
-        worker.terminate()
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):
             for worker in workers:
