@@ -20,6 +20,8 @@ MODULE = re.compile(
     r'^\s*File "(?P<path>[^"<]+)", line (?P<line>\d+) in <module>$', re.M
 )
 STACK = "Fatal Python error:"  # then comes what faulthandler writes
+BEGUN = "most recent call first"  # it writes before each stack
+UP = "Timeout ("  # it writes when time is up, before it ends the process
 ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
 # What a loop says of a callback that it cannot call: no line of the folder's.
 UNCALLABLE = re.compile(
@@ -106,7 +108,7 @@ def stuck(text: str, folder: Path) -> str:
 
     Empty if its loop only waits for something to happen.
     """
-    for stack in text.split("most recent call first")[1:]:
+    for stack in text.split(BEGUN)[1:]:
         for frame in PLACE.finditer(stack):
             if is_below(frame["path"], folder):
                 return place(frame)
@@ -127,21 +129,25 @@ def imported(text: str, folder: Path) -> str:
 
 
 def late(text: str, folder: Path) -> WorkshopError | None:
-    """Return a sentence for a stack that was written when time was up.
+    """Return a sentence for stacks that were written when time was up.
 
-    No loop waits in a count: a line of the folder is why, even if it has
-    called a loop's function.
+    No loop waits in a count: a line of the folder is why if it is in each of
+    them, even if it has called a loop's function. The last two may have been
+    written at once, one into the other.
     """
-    _, begun, stack = text.rpartition("most recent call first")
-    if not begun:
+    many, _, last = text.partition(UP)
+    stacks = many.split(BEGUN)[1:-1] or last.split(BEGUN)[1:][-1:]
+    if not stacks:
         return None
-    where = imported(stack, folder)
+    where = imported(stacks[-1], folder)
     if where:
         return WorkshopError(f"{where}: {SERVES}", FAIL)
-    frames = PLACE.finditer(stack)
-    own = [place(f) for f in frames if is_below(f["path"], folder)]
-    if own:
-        return WorkshopError(f"{own[0]}: {NO_END}", FAIL)
+    inside = [
+        [f for f in PLACE.finditer(stack) if is_below(f["path"], folder)]
+        for stack in stacks
+    ]
+    if all(inside):
+        return WorkshopError(f"{place(inside[-1][0])}: {NO_END}", FAIL)
     return WorkshopError(f"{shown(folder)}: {TURNS}", FAIL)
 
 

@@ -43,6 +43,7 @@ from workshop.tracebacks import late
 
 LIMIT = "WORKSHOP_LIMIT"  # names the seconds that a count may take
 PATIENCE = 60  # seconds, if nobody says; a count takes one or two
+STACKS = 0.4  # seconds for which a count writes stacks when time is up
 WARM, COUNTED = 20, 5
 WORDS = {
     "bytecodes": "bytecodes",
@@ -256,8 +257,7 @@ def protocol_maker(folder: Path, program: Path | None) -> Any:
 def main() -> None:
     """Count in this process, for `count` in another one."""
     if LIMIT in os.environ:
-        limit = float(os.environ[LIMIT])
-        faulthandler.dump_traceback_later(limit, exit=True)
+        tell_later(float(os.environ[LIMIT]))
     order = json.load(sys.stdin)
     segments = [text.encode("latin-1") for text in order["segments"]]
     program = Path(order["program"]) if order["program"] else None
@@ -270,6 +270,20 @@ def main() -> None:
     }
     print()  # The last line is ours, whatever the step has printed.
     print(json.dumps(report))
+
+
+def tell_later(limit: float) -> None:
+    """Write stacks, and end, unless this process has ended by then.
+
+    limit: seconds. One stack would not tell a loop that awaits from code that
+    does not come back; Windows has no signal for more.
+    """
+    faulthandler.dump_traceback_later(limit + STACKS, exit=True)
+    if sys.platform != "win32":
+        import signal
+
+        faulthandler.register(signal.SIGALRM, all_threads=False)
+        signal.setitimer(signal.ITIMER_REAL, limit, STACKS / 20)
 
 
 def alone() -> dict[str, str]:
