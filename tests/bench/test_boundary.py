@@ -128,6 +128,13 @@ def test_servers_that_are_not_installed_are_left_out(monkeypatch):
     assert "Left out, as not installed: daphne." in BOUNDARY.sentences(told())
 
 
+def test_one_server_alone_is_compared_with_none():
+    alone = told()
+    alone["points"].pop()
+
+    assert "Servers of one" not in " ".join(BOUNDARY.sentences(alone))
+
+
 def test_what_children_used_is_the_servers():
     assert total([Usage(1.5, 2, 3), Usage(0.25, 1, 1)]) == Usage(1.75, 3, 4)
 

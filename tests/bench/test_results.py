@@ -165,6 +165,7 @@ def test_what_the_lab_found_is_whole_and_says_it_in_words(
     shaped(found)
     assert (found["experiment"], found["complete"]) == (asked, True)
     assert found["valid"]
+    assert not any("not installed" in said for said in found["sentences"])
     assert words(found["sentences"]) == words(find(asked).sentences(found))
     assert words(found["sentences"])
     assert find(asked).picture(found).startswith("<svg")

@@ -56,7 +56,9 @@ def row(point):
 def sentences(result):
     """Return what ASGI costs, what servers cost, and what is left out."""
     known = {point["name"]: point for point in result["points"]}
-    said = [boundary(known), own(known), servers(known)]
+    said = [boundary(known), own(known)]
+    if SERVERS.keys() & known.keys():
+        said.append(servers(known))
     lazy = [name for name in known if not known[name].get("busy", True)]
     if lazy:
         said.append(f"Unclear, as they were not always busy: {joined(lazy)}.")
