@@ -154,6 +154,7 @@ def test_a_queue_that_grows_above_capacity_is_what_we_look_for():
     assert point["wrong"] is None
     assert point["grew"] is True
     assert LOAD.row(point)[-1] == "queue grew"
+    assert LOAD.COLUMNS[-1]  # Plain lines leave out what has no head.
 
 
 def test_a_queue_that_grows_below_capacity_is_not_valid():

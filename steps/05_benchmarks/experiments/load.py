@@ -42,7 +42,7 @@ COLUMNS = [
     "p99\nms",
     "closed\nloop p99",
     "late by\nus, p99",
-    "",
+    "note",  # Without a head plain lines would leave it out.
 ]
 
 
