@@ -43,7 +43,7 @@ from workshop.tracebacks import late
 
 LIMIT = "WORKSHOP_LIMIT"  # names the seconds that a count may take
 PATIENCE = 60  # seconds, if nobody says; a count takes one or two
-STACKS = 0.4  # seconds for which a count writes stacks when time is up
+STACKS = 0.4  # seconds for which a count writes stacks, until time is up
 WARM, COUNTED = 20, 5
 WORDS = {
     "bytecodes": "bytecodes",
@@ -278,12 +278,13 @@ def tell_later(limit: float) -> None:
     limit: seconds. One stack would not tell a loop that awaits from code that
     does not come back; Windows has no signal for more.
     """
-    faulthandler.dump_traceback_later(limit + STACKS, exit=True)
+    faulthandler.dump_traceback_later(limit, exit=True)
     if sys.platform != "win32":
         import signal
 
         faulthandler.register(signal.SIGALRM, all_threads=False)
-        signal.setitimer(signal.ITIMER_REAL, limit, STACKS / 20)
+        begin = max(limit - STACKS, limit / 2)
+        signal.setitimer(signal.ITIMER_REAL, begin, STACKS / 20)
 
 
 def alone() -> dict[str, str]:
