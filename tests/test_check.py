@@ -36,6 +36,7 @@ from workshop.bench.counts import Counts
 from workshop.errors import FAIL, INTERRUPTED, PASS, USAGE, WorkshopError
 from workshop.outcomes import Outcome, Seen
 from workshop.steps import ROOT, core_lines, find
+from workshop.tracebacks import late
 from workshop.verbs import PROSE, START
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
@@ -352,6 +353,16 @@ def test_what_stands_still_in_a_count_is_told_with_its_line(
 
     assert cause in made.cause
     assert made.place.endswith(place)
+
+
+def test_stacks_that_were_written_into_one_another_are_not_looked_at(tmp_path):
+    inside = f'  File "{tmp_path / "app.py"}", line 15 in hello\n'
+    whole = f"Stack (most recent call first):\n{inside}"
+    mixed = "Stack (most recent call first):\n  FiTimeout (0:00:04)!\nle "
+
+    said = str(late(f"{whole}{whole}{mixed}{whole}", tmp_path))
+
+    assert "app.py, line 15: the code does not come back" in said
 
 
 @pytest.mark.parametrize(

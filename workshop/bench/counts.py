@@ -25,6 +25,7 @@ import importlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -280,8 +281,6 @@ def tell_later(limit: float) -> None:
     """
     faulthandler.dump_traceback_later(limit, exit=True)
     if sys.platform != "win32":
-        import signal
-
         faulthandler.register(signal.SIGALRM, all_threads=False)
         begin = max(limit - STACKS, limit / 2)
         signal.setitimer(signal.ITIMER_REAL, begin, STACKS / 20)
