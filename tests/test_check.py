@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -387,6 +388,18 @@ def test_program_that_ends_says_why_and_what_to_do(old, new, said, home):
     made = verdict.judge(home, find("01")).explanation
 
     assert made.cause == f"work/pico.py, {said}"
+
+
+def test_port_that_a_system_might_give_is_told_where_it_is_fixed(home):
+    begun(home, "01")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert port >= verdict.GIVEN
+    change(home / "pico.py", ASKED, f"    port = {port:_}\n")
+
+    made = verdict.judge(home, find("01")).explanation
+
+    assert f"the same port each time (port {port})" in made.cause
 
 
 def test_folder_of_extensions_that_is_no_package_is_told(home):

@@ -34,6 +34,7 @@ LF_FIRST = re.compile(
     r"""b['"]HTTP/1\.[01](?:[^\\]|\\r\\n(?!\\r\\n))*(?<!\\r)\\n"""
 )
 LF_ALONE = "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n."
+DICT = re.compile(rb"\{'\w+': ")  # as Python writes one, and JSON does not
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
 CHUNKS = ("connection.Connection.write_pieces", "pico.RESPONSE")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
@@ -473,13 +474,21 @@ def of_one(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
 def of_content(seen: Seen, number: int, got: bytes, want: bytes) -> Finding:
     place = differs(got.decode("latin-1"), want.decode("latin-1"))
     cause = "The content is another than expected."
+    symbols: tuple[str, ...] = ()
     if not got:
         cause = "The answer has no content: who should have set its body?"
+    elif len(DICT.findall(got)) > len(DICT.findall(want)):
+        cause = (
+            "A handler got its parameters as one dict: `**` before it makes"
+            " each of them an argument of its own."
+        )
+        symbols = CALLS
     text = want.decode("latin-1")
     return Finding(
         cause,
         content_at(seen, number) + place,
         clipped(f"expected {text[place:] or 'the end'}", 40),
+        symbols=symbols,
     )
 
 

@@ -111,8 +111,16 @@ def startable(folder: Path, step: Step) -> None:
         )
     with serving.launched(folder, patience=PATIENCE) as running:
         pass
-    if running.port < GIVEN:
+    if running.port < GIVEN or written(running.port, folder):
         refuse_fixed(folder, program, running.port)
+
+
+def written(port: int, folder: Path) -> bool:
+    """Tell whether a port stands somewhere in the code, as 50000 or 50_000."""
+    number = re.compile(rf"\b{port}\b")
+    files = [folder / path for path in diffs.code(folder)]
+    texts = [each.read_text("utf-8", "replace") for each in files]
+    return any(number.search(text.replace("_", "")) for text in texts)
 
 
 def refuse_fixed(folder: Path, program: Path, port: int) -> None:
