@@ -635,7 +635,10 @@ def other_values(outcome: Outcome, seen: Seen) -> Finding | None:
         return Finding(f"{clipped(seen.left, 60)} is not there.")
     if not seen.operator:
         return None
-    return Finding("Another value came than expected.", compared=True)
+    cause = "Another value came than expected."
+    if seen.left == "None":
+        cause = "Nothing came back: is a return missing?"
+    return Finding(cause, compared=True)
 
 
 def value(text: str) -> Any:
