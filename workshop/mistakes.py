@@ -43,6 +43,7 @@ NOTHING = "'NoneType' object is not callable"
 # Which function was called with which parameter of a path.
 REFUSED = re.compile(r"TypeError: (\w+)\(\) got an unexpected keyword")
 PARAMETERS = "Its parameters are those that the path of its route names."
+BREAKPOINT = re.compile(r"\b(?:breakpoint|set_trace)\(")
 STOPPED = "A breakpoint() is left there: take it out."
 CORRECT = "Correct it, then try again."
 RETURNED = "Something returned nothing: is a return missing?"
@@ -114,10 +115,31 @@ def last_line(text: str) -> str:
 def raised_at(text: str, folder: Path) -> str:
     """Return the last line of a traceback that lies in a folder, or ""."""
     for found in reversed([*PLACE.finditer(text)]):
-        path = Path(found["path"])
-        if path.is_relative_to(folder):
-            return f"{shown(path)}, line {found['line']}"
+        if Path(found["path"]).is_relative_to(folder):
+            return place(found, text)
     return ""
+
+
+def place(frame: re.Match[str], error: str = "") -> str:
+    """Return file and line as a person writes them; of a breakpoint, its."""
+    path, line = Path(frame["path"]), int(frame["line"])
+    if "bdb.BdbQuit" in error:
+        line = breakpoint_at(path, line)
+    return f"{shown(path)}, line {line}"
+
+
+def breakpoint_at(path: Path, line: int) -> int:
+    """Return the line of the breakpoint that stopped a program at a line.
+
+    Before Python 3.13 the debugger stops at the line behind it.
+    """
+    lines: list[str] = []
+    with contextlib.suppress(OSError):
+        lines = path.read_text("utf-8", "replace").splitlines()[:line]
+    for number in range(len(lines), 0, -1):
+        if BREAKPOINT.search(lines[number - 1]):
+            return number
+    return line
 
 
 def called_wrongly(last: str, folder: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.errors import FAIL, WorkshopError
-from workshop.mistakes import PLACE, shown
+from workshop.mistakes import PLACE, place, shown
 
 HEADER = "Traceback (most recent call last):"
 MODULE = re.compile(
@@ -64,7 +64,7 @@ def blamed(text: str, folder: Path) -> tuple[str, str]:
             return error, ""
         foreign = is_test(frames[-1]["path"])
         if own and not (foreign and error.partition(":")[0] in ON_PURPOSE):
-            return error, "" if foreign else place(own[-1])
+            return error, "" if foreign else place(own[-1], error)
     return "", ""
 
 
@@ -96,11 +96,6 @@ def is_test(path: str) -> bool:
 
 def is_below(path: str, folder: Path) -> bool:
     return Path(path).is_relative_to(folder)
-
-
-def place(frame: "re.Match[str]") -> str:
-    """Return file and line as a person writes them."""
-    return f"{shown(Path(frame['path']))}, line {frame['line']}"
 
 
 def stuck(text: str, folder: Path) -> str:
