@@ -138,8 +138,8 @@ class RequestParser:
 
     def on_headers_complete(self):
         if self.request is None:  # else told again by ignore_upgrade
-            self.request = self.begin_request()
-            self.requests.append(self.request)
+            self.requests.append(self.begin_request())
+            self.request = self.requests[-1]
         # What comes now are fields of trailers, if there are some.
         self.head, self.target, self.fields = None, b"", {}
 
