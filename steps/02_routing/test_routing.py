@@ -138,6 +138,18 @@ async def test_http_error_answers_from_anywhere(step, fetch):
     assert (answer.status, answer.content) == (410, b"ada is gone.")
 
 
+async def test_length_counts_bytes_and_not_characters(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def leave(request, response):
+        raise step.messages.HttpError(410, "Gr\u00fc\u00dfe")
+
+    answer = await fetch(app, "/")
+
+    assert answer.content == "Gr\u00fc\u00dfe".encode()
+
+
 async def test_app_greets(step, fetch):
     answer = await fetch(step.app.app, "/")
 
