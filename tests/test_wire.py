@@ -365,6 +365,16 @@ def test_exchange_with_a_silent_server_ends_by_the_watchdog():
     assert (seen.answers, seen.end) == ([], "silent")
 
 
+def test_exchange_without_a_follow_up_ends_with_its_answer():
+    """Who says nothing further would keep a follow-up until the watchdog."""
+    with Fake(answer(LENGTH), ends=False) as url:
+        asked = Wire(url, patience=0.2).send(GET)
+        seen = Wire(url).send(GET, follow_up=False)
+
+    assert (len(asked.answers), asked.end) == (1, "silent")
+    assert (len(seen.answers), seen.end) == (1, "left")
+
+
 def test_exchange_that_is_reset_is_told_from_one_that_is_closed():
     said = answer(LENGTH)
     with Fake(said, resets=True) as url:

@@ -103,14 +103,16 @@ class Wire:
         half_close: bool = False,
         leave: bool = False,
         reads: bool = True,
+        follow_up: bool = True,
     ) -> Exchange:
         """Send segments, each apart from the next; return what came back.
 
         One answer is awaited for each method; methods are taken from the
         request lines in the bytes unless given, `answers` is another number.
         With `closing` the end of the stream is awaited, else a follow-up
-        request shows whether the connection was kept. `reads=False`: nothing
-        is read until all is sent.
+        request shows whether the connection was kept; with `follow_up=False`
+        the answers are enough. `reads=False`: nothing is read until all is
+        sent.
         """
         joined = b"".join(s for s in segments if isinstance(s, bytes))
         if methods is None:
@@ -127,9 +129,12 @@ class Wire:
                     if half_close:
                         connection.half_close()
                     connection.read_answers(wanted)
-                    if not (closing or half_close or reader.closing):
+                    if closing or half_close or reader.closing:
+                        connection.read_to_the_end()
+                    elif follow_up:
                         return connection.follow_up(wanted)
-                    connection.read_to_the_end()
+                    else:
+                        connection.end = connection.end or "left"
                 return connection.exchange()
         except OSError as error:  # Nothing listens there (any more).
             return Exchange([], "silent", b"", f"no connection: {error}")

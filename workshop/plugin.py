@@ -356,7 +356,7 @@ def fetch(ask: Ask) -> Fetch:
         lines += [f"content-length: {len(content)}"] if content else []
         lines += ["connection: close", "", ""]
         request = "\r\n".join(lines).encode("latin-1") + content
-        exchange = await ask(app, request)
+        exchange = await ask(app, request, follow_up=False)
         answered = [answer.complete for answer in exchange.answers]
         assert answered == [True], f"not one whole answer: {exchange}"
         return exchange.answers[0]
