@@ -54,6 +54,7 @@ LACKED = re.compile(r"'\w*Pico' object has no attribute '(\w+)'")
 CALLBACK = re.compile(r"TypeError: \w+\.(\w+)\(\) takes .+ given$")
 READY = re.compile(r"TypeError: '(\w*Protocol)' object is not callable")
 REFUSED = re.compile(r"\bPico\.(\w+)\(\) (?:got|takes|missing)")
+TAKEN = re.compile(r"TypeError: .*\b(\w+Error)'? object\b")
 NO_BLOCK = "does not support the asynchronous context manager"
 FRAMING = {"content-length", "transfer-encoding", "connection", "date"}
 AT_LAST = {"kept": "is kept open", "silent": "stays open"}
@@ -208,6 +209,8 @@ def raised(outcome: Outcome, seen: Seen) -> Finding | None:
     cause = f"Your code raised {clipped(seen.error, 110).rstrip('.')}."
     if "BdbQuit" in seen.error:
         cause += f" {STOPPED}"
+    if taken := TAKEN.match(seen.error):
+        cause += f" Is {taken[1]} returned, where it should be raised?"
     return Finding(
         cause,
         len(seen.received) or None,
