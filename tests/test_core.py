@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import doctest
-import json
 from decimal import Decimal
 
 import pytest
@@ -64,28 +63,6 @@ def test_headers_that_are_missing_are_a_key_error(step):
 
 
 @right_steps
-@pytest.mark.parametrize(
-    ("field", "cookies"),
-    [
-        ("", {}),
-        ("id=7", {"id": "7"}),
-        ("id=7;theme=dark", {"id": "7", "theme": "dark"}),
-        ("id=7; id=8", {"id": "7"}),
-        ('id="7"', {"id": "7"}),
-        ("id=a=b", {"id": "a=b"}),
-        ("=7; ;;", {}),
-        ("id=", {"id": ""}),
-    ],
-)
-def test_cookies_are_read_as_browsers_send_them(step, field, cookies):
-    request = request_of(
-        step, "GET / HTTP/1.1", "host: pico", f"cookie: {field}"
-    )
-
-    assert request.cookies == cookies
-
-
-@right_steps
 @pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\0", "\x7f"])
 def test_cookie_with_a_control_character_is_refused(step, value):
     cookies = step.messages.Cookies()
@@ -143,80 +120,6 @@ async def test_http_error_brings_its_fields(step, fetch):
 
     assert (answer.status, answer.content) == (401, b"Who are you?")
     assert answer.field("www-authenticate") == "Basic"
-
-
-@right_steps
-@pytest.mark.parametrize(
-    ("attribute", "value", "status", "fields", "content"),
-    [
-        (
-            "json",
-            [1],
-            200,
-            {"content-type": "application/json"},
-            b"[1]",
-        ),
-        (
-            "html",
-            "<p>\u00e9",
-            200,
-            {"content-type": "text/html; charset=utf-8"},
-            b"<p>\xc3\xa9",
-        ),
-        (
-            "body",
-            "\u00e9",
-            200,
-            {"content-type": "text/plain; charset=utf-8"},
-            b"\xc3\xa9",
-        ),
-        ("body", b"\xe9", 200, {"content-type": None}, b"\xe9"),
-        ("redirect", "/login", 302, {"location": "/login"}, b""),
-        ("redirect", ("/new", 301), 301, {"location": "/new"}, b""),
-        ("redirect", "/a b%20c", 302, {"location": "/a%20b%20c"}, b""),
-        (
-            "redirect",
-            "/ü/京?q=a%20b#é",
-            302,
-            {"location": "/%C3%BC/%E4%BA%AC?q=a%20b#%C3%A9"},
-            b"",
-        ),
-    ],
-)
-async def test_response_says_what_it_is(
-    step, fetch, attribute, value, status, fields, content
-):
-    app = step.Pico()
-
-    @app.route("/")
-    async def index(request, response):
-        setattr(response, attribute, value)
-
-    answer = await fetch(app, "/")
-
-    assert (answer.status, answer.content) == (status, content)
-    assert {name: answer.field(name) for name in fields} == fields
-
-
-@right_steps
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        1.5,
-        "\u00e9 \U0001f600 \u2028 </script>",
-        {"a": [1, {"b": ()}], "c": {}},
-        {1: 2, None: 3, False: 4, 1.5: 5},
-        [],
-        10**30,
-    ],
-)
-def test_json_is_what_the_standard_library_makes(step, value):
-    encoded = step.Pico().encode_json(value)
-
-    text = encoded.decode() if isinstance(encoded, bytes) else encoded
-    assert text == json.dumps(value, separators=(",", ":"))
 
 
 @right_steps

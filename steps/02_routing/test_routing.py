@@ -4,6 +4,8 @@ Knows: routes, handlers, their answers.
 Does not know: how requests are parsed.
 """
 
+import asyncio
+import json
 import socket
 import sys
 from itertools import permutations
@@ -136,6 +138,26 @@ async def test_http_error_answers_from_anywhere(step, fetch):
     answer = await fetch(app, "/ada")
 
     assert (answer.status, answer.content) == (410, b"ada is gone.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        1.5,
+        "\u00e9 \U0001f600 \u2028 </script>",
+        {"a": [1, {"b": ()}], "c": {}},
+        {1: 2, None: 3, False: 4, 1.5: 5},
+        [],
+        10**30,
+    ],
+)
+def test_json_is_what_the_standard_library_makes(step, value):
+    encoded = step.Pico().encode_json(value)
+
+    text = encoded.decode() if isinstance(encoded, bytes) else encoded
+    assert text == json.dumps(value, separators=(",", ":"))
 
 
 async def test_length_counts_bytes_and_not_characters(step, fetch):
@@ -313,6 +335,18 @@ def test_taken_port_is_told_in_a_sentence(step):
             app.run(port=port)
 
     assert str(port) in caught.value.code
+
+
+async def test_server_is_closed_though_its_block_fails(step):
+    app = step.Pico()
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        async with app.serve(port=0) as server:
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(OSError):
+        host, port = server.url.removeprefix("http://").split(":")
+        await asyncio.open_connection(host, port)
 
 
 # Lies. An empty segment gives the server time for all that it wants to say.

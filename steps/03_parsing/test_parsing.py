@@ -7,6 +7,9 @@ Does not know: hooks; the rows of HTTP, which have a table of their own.
 import asyncio
 import contextlib
 import re
+import time
+from contextvars import ContextVar
+from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +23,7 @@ STREAM = (
     b"GET / HTTP/1.1\r\nHost: pico\r\nConnection: close\r\n\r\n"
 )
 DATE = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
+NAME = ContextVar("name", default="nobody")
 
 
 def answered(exchange):
@@ -99,6 +103,20 @@ def test_requests_in_one_segment_are_answered_in_their_order(wire):
     ]
 
 
+def test_requests_that_wait_to_be_parsed_keep_their_order(step):
+    head = b"GET /%d HTTP/1.1\r\nHost: pico\r\n\r\n"
+    heads = [head % number for number in range(200)]
+    parser = parsed(step, b"".join(heads[:150]), b"".join(heads[150:]))
+    paths = []
+
+    while parser.requests:
+        paths += [request.path for request in parser.requests]
+        parser.requests.clear()
+        parser.feed(b"")
+
+    assert paths == [f"/{number}" for number in range(200)]
+
+
 def test_garbage_is_refused_after_good_requests_were_answered(wire):
     exchange = wire.send(HELLO + b"\0\0\0\0\r\n\r\n", answers=2)
 
@@ -134,7 +152,7 @@ async def test_headers_have_no_case(step):
 
 
 async def test_query_is_typed(step):
-    text = "page=2&zoom=1.5&all=on&far=f&tag=a&tag=b+c"
+    text = "page=2&zoom=1.5&all=on&far=f&yes=1&no=0&tag=a&tag=b+c"
     request = await asked(step, query=text)
 
     query = request.query
@@ -142,6 +160,7 @@ async def test_query_is_typed(step):
     assert query.int("page") == 2
     assert query.float("zoom") == 1.5
     assert (query.bool("all"), query.bool("far")) == (True, False)
+    assert (query.bool("yes"), query.bool("no")) == (True, False)
     assert query.list("tag") == ["a", "b c"]
     assert query.get("tag") == "a"
     assert query.int("limit", 10) == 10
@@ -198,8 +217,29 @@ async def test_cookies_come_and_go(step, fetch):
     )
 
 
-async def test_form_is_decoded(step):
-    media_type = "Content-Type: application/x-www-form-urlencoded"
+@pytest.mark.parametrize(
+    ("field", "cookies"),
+    [
+        ("", {}),
+        ("id=7", {"id": "7"}),
+        ("id=7;theme=dark", {"id": "7", "theme": "dark"}),
+        ("id=7; id=8", {"id": "7"}),
+        ('id="7"', {"id": "7"}),
+        ("id=a=b", {"id": "a=b"}),
+        ("=7; ;;", {}),
+        ("id=", {"id": ""}),
+    ],
+)
+async def test_cookies_are_read_as_browsers_send_them(step, field, cookies):
+    request = await asked(step, f"cookie: {field}")
+
+    assert request.cookies == cookies
+
+
+@pytest.mark.parametrize("parameter", ["", "; charset=UTF-8"])
+async def test_form_is_decoded(step, parameter):
+    kind = "application/x-WWW-form-urlencoded"  # in any case
+    media_type = f"Content-Type: {kind}{parameter}"
     content = b"name=Ada+L.&age=36&tag=a&tag=b"
     request = await asked(step, media_type, content=content)
 
@@ -302,10 +342,13 @@ async def test_content_that_is_too_long_is_refused_before_it_comes(step):
 # What is answered
 
 
-def test_answer_has_a_date(wire):
+def test_answer_has_the_date_of_now(wire):
     exchange = wire.send(HELLO)
 
-    assert DATE.fullmatch(exchange.answers[0].field("date") or "")
+    date = exchange.answers[0].field("date") or ""
+    assert DATE.fullmatch(date)
+    difference = parsedate_to_datetime(date).timestamp() - time.time()
+    assert abs(difference) < 60  # Two machines may have two clocks.
 
 
 def test_head_is_answered_as_get_without_content(wire):
@@ -314,7 +357,67 @@ def test_head_is_answered_as_get_without_content(wire):
 
     assert answered(head) == [(200, b"")]
     assert head.answers[0].field("content-length") == "23"
+    assert head.raw.endswith(b"\r\n\r\n")
     assert answered(get) == [(200, b'{"message":"Hello ada"}')]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "status", "fields", "content"),
+    [
+        (
+            "html",
+            "<p>\u00e9",
+            200,
+            {"content-type": "text/html; charset=utf-8"},
+            b"<p>\xc3\xa9",
+        ),
+        (
+            "body",
+            "\u00e9",
+            200,
+            {"content-type": "text/plain; charset=utf-8"},
+            b"\xc3\xa9",
+        ),
+        ("body", b"\xe9", 200, {"content-type": None}, b"\xe9"),
+        ("redirect", "/login", 302, {"location": "/login"}, b""),
+        ("redirect", ("/new", 301), 301, {"location": "/new"}, b""),
+        ("redirect", "/a b%20c", 302, {"location": "/a%20b%20c"}, b""),
+        (
+            "redirect",
+            "/ü/京?q=a%20b#é",
+            302,
+            {"location": "/%C3%BC/%E4%BA%AC?q=a%20b#%C3%A9"},
+            b"",
+        ),
+    ],
+)
+async def test_response_says_what_it_is(
+    step, fetch, attribute, value, status, fields, content
+):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        setattr(response, attribute, value)
+
+    answer = await fetch(app, "/")
+
+    assert (answer.status, answer.content) == (status, content)
+    assert {name: answer.field(name) for name in fields} == fields
+
+
+async def test_field_has_one_value_whatever_its_case(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        response.headers["Content-Type"] = "text/plain"
+        response.json = "ada"
+
+    answer = await fetch(app, "/")
+
+    fields = [v for name, v in answer.fields if name == "content-type"]
+    assert fields == ["application/json"]
 
 
 async def test_handler_that_raises_is_a_500_that_tells_nothing(
@@ -331,6 +434,20 @@ async def test_handler_that_raises_is_a_500_that_tells_nothing(
     assert answer.status == 500
     assert b"password" not in answer.content
     assert "RuntimeError: the password is 1234" in caplog.text
+
+
+async def test_handler_of_which_a_part_was_cancelled_is_a_500(step, fetch):
+    app = step.Pico()
+
+    @app.route("/")
+    async def index(request, response):
+        part = asyncio.create_task(asyncio.Event().wait())
+        part.cancel()
+        await part
+
+    answer = await fetch(app, "/")
+
+    assert answer.status == 500
 
 
 WOULD_SPLIT = pytest.mark.parametrize(
@@ -383,6 +500,27 @@ def test_stream_is_sent_in_chunks(wire):
     assert exchange.answers[0].field("transfer-encoding") == "chunked"
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [[], [b""], [b"one", b"", b"two"], [b"x" * 300]],
+    ids=["no piece", "an empty one", "an empty one between", "a long one"],
+)
+async def test_stream_of_any_pieces_comes_whole(step, fetch, pieces):
+    app = step.Pico()
+
+    async def made():
+        for piece in pieces:
+            yield piece
+
+    @app.route("/")
+    async def index(request, response):
+        response.body = made()
+
+    answer = await fetch(app, "/")
+
+    assert answer.content == b"".join(pieces)
+
+
 def test_stream_that_fails_before_its_first_chunk_is_a_500(wire):
     exchange = wire.send(b"GET /stream/early HTTP/1.1\r\nHost: pico\r\n\r\n")
 
@@ -416,6 +554,20 @@ async def test_one_task_answers_all_requests_of_a_connection(step, ask):
 
     assert len(tasks) == 2
     assert tasks[0] is tasks[1]
+
+
+async def test_context_variable_is_not_for_the_next_request(step, ask):
+    app = step.Pico()
+    found = []
+
+    @app.route("/hello/ada")
+    async def hello(request, response):
+        found.append(NAME.get())
+        NAME.set("ada")
+
+    await ask(app, HELLO + HELLO)
+
+    assert found == ["nobody", "nobody"]
 
 
 @pytest.mark.holds_before
@@ -458,7 +610,7 @@ async def test_stop_waits_for_the_answer_that_was_asked_for(step, ask):
     assert exchange.end == "closed"
 
 
-# Flow control
+# A connection
 
 
 class Transport(asyncio.Transport):
@@ -468,6 +620,7 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.reading = True
+        self.closed = False
 
     def write(self, data):
         self.written += data
@@ -477,6 +630,14 @@ class Transport(asyncio.Transport):
 
     def resume_reading(self):
         self.reading = True
+
+    def can_write_eof(self):
+        return False
+
+    def close(self):
+        self.closed = True
+
+    abort = close
 
 
 @contextlib.asynccontextmanager
@@ -493,6 +654,40 @@ async def turns():
     """Let the loop turn until every task waits for something."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def test_connection_that_is_lost_is_forgotten(step):
+    app = step.Pico()
+
+    assert hasattr(app, "connections"), "an app does not know its connections"
+    async with connected(app):
+        inside = len(app.connections)
+
+    assert (inside, len(app.connections)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("received", "calls"), [(HELLO, 1), (b"", 2)], ids=["asked", "new"]
+)
+async def test_stop_ends_an_idle_connection(step, received, calls):
+    """One that is new may be about to ask: the first call leaves it."""
+    app = step.Pico()
+    closed = []
+
+    async with connected(app) as (protocol, transport):
+        assert hasattr(protocol, "stop"), "a connection cannot be stopped"
+        protocol.data_received(received)
+        await turns()
+        for _ in range(calls):
+            closed.append(transport.closed)
+            protocol.stop()
+            await turns()
+        closed.append(transport.closed)
+
+    assert closed == [False] * calls + [True]
+
+
+# Flow control
 
 
 async def test_stream_waits_for_a_client_that_reads_slowly(step):
