@@ -505,29 +505,6 @@ async def test_handler_in_another_context_ends_with_its_connection(step):
 
 
 @server_steps
-async def test_stop_ends_a_handler_after_its_grace(step, ask):
-    app = step.Pico()
-    begun = asyncio.Event()
-
-    class Hasty(step.Server):
-        grace = 0
-
-    @app.route("/")
-    async def wait(request, response):
-        begun.set()
-        await asyncio.Event().wait()
-
-    app.Server = Hasty
-    async with app.serve(port=0) as server:
-        asking = asyncio.create_task(ask(server.url, GET))
-        await begun.wait()
-    exchange = await asking
-
-    assert exchange.answers == []
-    assert exchange.end in ("closed", "reset")
-
-
-@server_steps
 async def test_startup_waits_until_the_port_is_taken(step):
     app = step.Pico()
     trace = []

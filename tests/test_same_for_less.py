@@ -215,29 +215,6 @@ def test_fields_that_are_known_give_new_ones_another_chance():
     assert len(parser.known) == 3 * parser.max_new
 
 
-LIMITS = {
-    "max_target": (GET.replace(b"/", b"/" + b"a" * 200, 1), 414),
-    "max_head": (GET.replace(b"pico", b"p" * 200), 431),
-    "max_fields": (GET.replace(b"\r\n\r\n", b"\r\na: b\r\nc: d\r\n\r\n"), 431),
-}
-
-
-@pytest.mark.parametrize("limit", LIMITS)
-def test_limit_holds_though_the_fields_are_known(limit):
-    """Another class, whose limit is 100 or 2, has let them in."""
-    data, status = LIMITS[limit]
-    number = 2 if limit == "max_fields" else 100
-    usual = QUICK.modules["recall"].RecallingParser
-    strict = type("Strict", (usual,), {limit: number})
-    parsed(QUICK, [data, data])
-    parser = strict(QUICK.Pico())
-    parser.feed(GET)
-    parser.requests.clear()
-    parser.feed(data)
-
-    assert parser.error.status == status
-
-
 @pytest.mark.parametrize("rooms", [PLAIN, QUICK], ids=["04", "05"])
 def test_blank_lines_between_requests_are_counted_for_each(rooms):
     app = rooms.Pico()
@@ -249,16 +226,6 @@ def test_blank_lines_between_requests_are_counted_for_each(rooms):
         parser.feed(CRLF * 1900)
 
     assert parser.error is None
-
-
-def test_no_more_fields_are_remembered_than_was_said():
-    parser = QUICK.modules["recall"].RecallingParser
-    sizes = set()
-    for number in range(3 * parser.max_known):
-        parsed(QUICK, [numbered(number)])
-        sizes.add(len(parser.known))
-
-    assert max(sizes) == parser.max_known
 
 
 PATTERNS = st.lists(

@@ -26,6 +26,12 @@ def new_app(step):
     return step.Pico()
 
 
+async def turns():
+    """Let the loop turn until every task waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 def traced(app):
     """Return a list that tells which hooks are called from now on."""
     trace = []
@@ -99,6 +105,24 @@ async def test_headers_come_before_content_and_request_comes_after(
     await fetch(app, "/", method="POST", content=b"hello")
 
     assert seen == [None, b"hello"]
+
+
+async def test_listener_sees_the_route(step, fetch):
+    app = new_app(step)
+    seen = []
+
+    @app.listen("headers")
+    def login(request, response):
+        seen.append(request.route and request.route.payload)
+
+    @app.route("/", login=True)
+    async def index(request, response):
+        pass
+
+    for path in ("/", "/nowhere"):
+        await fetch(app, path)
+
+    assert seen == [{"login": True}, None]
 
 
 async def test_first_true_result_answers_at_once(step, fetch):
@@ -200,6 +224,12 @@ def test_listen_returns_its_function_so_that_hooks_stack(step):
     assert app.listeners == {"startup": [listener], "shutdown": [listener]}
 
 
+def test_listener_is_that_of_one_app(step):
+    new_app(step).listen("startup")(print)
+
+    assert new_app(step).listeners == {}
+
+
 async def test_hook_of_your_own_returns_the_first_true_result(step):
     app = new_app(step)
     asked = []
@@ -207,6 +237,10 @@ async def test_hook_of_your_own_returns_the_first_true_result(step):
     @app.listen("price")
     def unknown(drone, currency):
         asked.append("unknown")
+
+    @app.listen("price")
+    async def unsure(drone, currency):
+        asked.append("unsure")
 
     @app.listen("price")
     async def known(drone, currency):
@@ -220,7 +254,7 @@ async def test_hook_of_your_own_returns_the_first_true_result(step):
     price = await app.hook("price", "A7", currency="euro")
 
     assert price == "A7 costs 5 euro"
-    assert asked == ["unknown", "known"]
+    assert asked == ["unknown", "unsure", "known"]
 
 
 async def test_hook_without_listeners_returns_nothing(step):
@@ -373,7 +407,49 @@ async def test_each_part_can_be_replaced_by_a_subclass(step, fetch):
     assert sorted(set(made)) == PARTS
 
 
+async def test_refusal_is_a_response_of_the_app(step, fetch):
+    app = new_app(step)
+
+    class Signed(app.Response):
+        def __init__(self, app):
+            super().__init__(app)
+            self.headers["x-by"] = "us"
+
+    app.Response = Signed
+
+    answer = await fetch(app, "/nowhere")
+
+    assert (answer.status, answer.field("x-by")) == (404, "us")
+
+
 # The server
+
+
+async def test_nobody_is_answered_before_startup_has_ended(step):
+    app = new_app(step)
+    trace, streams = [], []
+    server = app.serve(port=0)
+
+    @app.listen("startup")
+    async def connect():
+        address = "127.0.0.1", server.port
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        streams.extend([reader, writer])
+        await turns()
+        trace.append("startup")
+
+    @app.route("/")
+    async def index(request, response):
+        trace.append("handler")
+
+    async with server:
+        reader, writer = streams
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert trace == ["startup", "handler"]
 
 
 async def test_shutdown_waits_for_the_last_answer(step, ask):
@@ -404,6 +480,28 @@ async def test_shutdown_waits_for_the_last_answer(step, ask):
         "response",
         "shutdown",
     ]
+
+
+async def test_stop_ends_a_handler_after_its_grace(step, ask):
+    app = new_app(step)
+    begun = asyncio.Event()
+
+    class Hasty(app.Server):
+        grace = 0
+
+    @app.route("/")
+    async def wait(request, response):
+        begun.set()
+        await asyncio.Event().wait()
+
+    app.Server = Hasty
+    async with app.serve(port=0) as server:
+        request = b"GET / HTTP/1.1\r\nHost: pico\r\n\r\n"
+        asking = asyncio.create_task(ask(server.url, request))
+        await begun.wait()
+    exchange = await asking
+
+    assert (exchange.answers, exchange.raw) == ([], b"")
 
 
 async def test_startup_that_fails_lets_nobody_in(step):
