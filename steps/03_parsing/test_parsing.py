@@ -342,13 +342,13 @@ async def test_content_that_is_too_long_is_refused_before_it_comes(step):
 # What is answered
 
 
-def test_answer_has_the_date_of_now(wire):
+def test_answer_has_a_date(wire):
     exchange = wire.send(HELLO)
 
-    date = exchange.answers[0].field("date") or ""
-    assert DATE.fullmatch(date)
-    difference = parsedate_to_datetime(date).timestamp() - time.time()
-    assert abs(difference) < 60  # Two machines may have two clocks.
+    assert DATE.fullmatch(exchange.answers[0].field("date") or "")
+    date = parsedate_to_datetime(exchange.answers[0].field("date"))
+    # Two machines may have two clocks.
+    assert abs(date.timestamp() - time.time()) < 60
 
 
 def test_head_is_answered_as_get_without_content(wire):
