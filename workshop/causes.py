@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from workshop.bench.counts import WORDS
@@ -34,11 +35,19 @@ LF_FIRST = re.compile(
     r"""b['"]HTTP/1\.[01](?:[^\\]|\\r\\n(?!\\r\\n))*(?<!\\r)\\n"""
 )
 LF_ALONE = "A line ends with LF alone: HTTP ends each line with CRLF, \\r\\n."
+PHRASES = {status.phrase for status in HTTPStatus}
 DICT = re.compile(rb"\{'\w+': ")  # as Python writes one, and JSON does not
+BREAKS = ("connection.Connection.ended",)
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
 CHUNKS = ("connection.Connection.write_pieces", "pico.RESPONSE")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
-PROTOCOLS = ("connection.Connection", "flow.Flow", "pico.Protocol")
+WRITERS = ("connection.Connection.send", "pico.Protocol.answer")
+PROTOCOLS = (
+    "connection.Connection",
+    "flow.Flow",
+    "pico.Protocol",
+    "parsing.RequestParser",
+)
 # What promises ask of an app, and app.py does not show.
 ASKED = {
     "route": "`route(path, methods=None)`, which returns a decorator; from"
@@ -51,9 +60,14 @@ ASKED = {
     "router": "`router`, its Router",
 }
 LACKED = re.compile(r"'\w*Pico' object has no attribute '(\w+)'")
-CALLBACK = re.compile(r"TypeError: \w+\.(\w+)\(\) takes .+ given$")
-READY = re.compile(r"TypeError: '(\w*Protocol)' object is not callable")
+CALLBACK = re.compile(
+    r"TypeError: \w+\.(\w+)\(\) (?:takes .+ given$|missing \d+ required)"
+)
+READY = re.compile(
+    r"TypeError: '(\w*(?:Protocol|Connection))' object is not callable"
+)
 REFUSED = re.compile(r"\bPico\.(\w+)\(\) (?:got|takes|missing)")
+LOCAL = re.compile(r"\b[\w.]+\.<locals>\.")  # before a function's name
 TAKEN = re.compile(r"TypeError: .*\b(\w+Error)'? object\b")
 NO_BLOCK = "does not support the asynchronous context manager"
 FRAMING = {"content-length", "transfer-encoding", "connection", "date"}
@@ -70,6 +84,7 @@ class Finding:
     note: str = ""  # what is said beside its caret
     compared: bool = False  # the values tell more than the bytes
     symbols: tuple[str, ...] = ()  # where to look: the first that exists
+    says: str = ""  # the text of an answer: who has written it?
 
 
 def found(outcome: Outcome) -> Finding:
@@ -171,11 +186,12 @@ def left_over(outcome: Outcome, seen: Seen) -> Finding | None:
 def never_awaited(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.awaited:
         return None
+    name = seen.awaited.partition(" ")[0]
     return Finding(
         f"{seen.awaited}.",
         len(seen.received),
         "content is missing",
-        symbols=CALLS,
+        symbols=(f"parsing.{name}", *CALLS),
     )
 
 
@@ -193,10 +209,19 @@ def loop_cannot_call(outcome: Outcome, seen: Seen) -> Finding | None:
     callback = CALLBACK.match(seen.error)
     if not callback or seen.where:
         return None
+    if "connection_made() missing" in seen.error:
+        return Finding(
+            "asyncio is given the class itself, and not one that is made for"
+            " this connection: is it `lambda: self.Protocol(self)`?",
+            0,
+            "no answer",
+            symbols=("pico.Pico.serve",),
+        )
     said = seen.error.removeprefix("TypeError: ")
+    who = "httptools" if callback[1].startswith("on_") else "asyncio"
     return Finding(
-        f"asyncio calls `{callback[1]}`, and cannot: {said}. Does it have"
-        " `self` and what asyncio gives it?",
+        f"{who} calls `{callback[1]}`, and cannot: {said}. Does it have"
+        f" `self` and what {who} gives it?",
         0,
         "no answer",
         symbols=tuple(f"{room}.{callback[1]}" for room in PROTOCOLS),
@@ -206,7 +231,8 @@ def loop_cannot_call(outcome: Outcome, seen: Seen) -> Finding | None:
 def raised(outcome: Outcome, seen: Seen) -> Finding | None:
     if not seen.error:
         return None
-    cause = f"Your code raised {clipped(seen.error, 110).rstrip('.')}."
+    error = clipped(LOCAL.sub("", seen.error), 110).rstrip(".")
+    cause = f"Your code raised {error}."
     if "BdbQuit" in seen.error:
         cause += f" {STOPPED}"
     if taken := TAKEN.match(seen.error):
@@ -244,6 +270,19 @@ def nothing_came(outcome: Outcome, seen: Seen) -> Finding | None:
 
 def wanted_nothing(seen: Seen) -> bool:
     return bool(value(seen.right) == [])
+
+
+def head_is_not_first(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Tell of content that comes before its head."""
+    before, head, _ = seen.received.partition("HTTP/1.")
+    if not head or not before or not seen.garbage:
+        return None
+    return Finding(
+        "The head of an answer comes first, and then its content.",
+        0,
+        "HTTP/1.1 was expected",
+        symbols=WRITERS,
+    )
 
 
 def head_has_no_end(outcome: Outcome, seen: Seen) -> Finding | None:
@@ -284,9 +323,12 @@ def length_does_not_fit(outcome: Outcome, seen: Seen) -> Finding | None:
         came = len(part.content)
         if not text.isdecimal() or int(text) == came:
             continue
+        content = part.content.encode("latin-1")
+        letters = len(content.decode(errors="replace"))
+        advice = ": count the bytes that are sent, not characters"
         return Finding(
-            f"Content-Length says {text}, but {came} bytes of content came:"
-            " count the bytes that are sent, not characters.",
+            f"Content-Length says {text}, but {came} bytes of content came"
+            f"{advice if letters == int(text) else ''}.",
             at,
             f"{came} came",
             symbols=HEADS,
@@ -394,6 +436,14 @@ def chunks_have_no_end(outcome: Outcome, seen: Seen) -> Finding | None:
         return None
     if last.content.endswith("0\r\n\r\n"):
         return None
+    if "never_looks_whole" in outcome.nodeid:
+        return Finding(
+            "The stream has failed, and the connection stays open: only if it"
+            " is broken off does the client see that this is not all.",
+            len(seen.received),
+            "the connection stays open",
+            symbols=BREAKS,
+        )
     return Finding(
         "The field Transfer-Encoding says chunked, and the last chunk never"
         " came: 0, CRLF, CRLF (RFC 9112, 7.1).",
@@ -464,14 +514,23 @@ def of_one(seen: Seen, number: int, got: Any, want: Any) -> Finding | None:
     status, other = got if isinstance(got, tuple) else (got, None)
     right, wanted = want if isinstance(want, tuple) else (want, None)
     if status != right:
+        says = reason_of(part)
+        said = f" It says {clipped(says, 60)!r}." if says else ""
         return Finding(
-            f"The status is {status}, but it must be {right}.",
+            f"The status is {status}, but it must be {right}.{said}",
             part.status_at,
             f"{right} was expected",
+            says=says,
         )
     if isinstance(wanted, bytes) and isinstance(other, bytes):
         return of_content(seen, number, other, wanted)
     return of_field(seen, number, other, wanted)
+
+
+def reason_of(part: Part) -> str:
+    """Return what an error says, unless it is the name of its status."""
+    said = part.content.strip() if part.status >= 400 else ""
+    return "" if said in PHRASES else said
 
 
 def of_content(seen: Seen, number: int, got: bytes, want: bytes) -> Finding:
@@ -635,12 +694,15 @@ def other_values(outcome: Outcome, seen: Seen) -> Finding | None:
     if seen.operator == "not in":
         return Finding(f"It tells {clipped(seen.left, 40)}, and must not.")
     if seen.operator == "in":
-        return Finding(f"{clipped(seen.left, 60)} is not there.")
+        place = "in the log" if "caplog" in seen.statement else "there"
+        return Finding(f"{clipped(seen.left, 60)} is not {place}.")
     if not seen.operator:
         return None
     cause = "Another value came than expected."
     if seen.left == "None":
         cause = "Nothing came back: is a return missing?"
+    if seen.left.startswith("<bound method"):
+        cause = "A method came, and not its value: is @property missing?"
     return Finding(cause, compared=True)
 
 
@@ -664,6 +726,7 @@ RULES: list[Rule] = [
     raised,
     left_over,
     nothing_came,
+    head_is_not_first,
     head_has_no_end,
     line_ends_with_lf,
     end_of_content_is_not_told,

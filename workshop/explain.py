@@ -12,7 +12,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workshop import causes, diffs, received, silent
+from workshop import causes, diffs, received, silent, unset
 from workshop.checking import Cut, parsed
 from workshop.course import Task
 from workshop.errors import WorkshopError
@@ -106,11 +106,12 @@ def of_outcome(
     finding = (
         program
         or silent.found(seen, parsed_file(folder / "pico.py"))
+        or unset.found(seen, folder)
         or causes.found(outcome)
     )
     named = PLACE.search(finding.cause)
     where = seen.stuck or seen.where or (named[0] if named else "")
-    where = "" if program else where
+    where = "" if program else where or written(folder, finding.says)
     symbol = next((s for s in finding.symbols if there(folder, s)), symbol)
     step, name = parsed(outcome.nodeid)
     case = f" ({outcome.case})" if outcome.case else ""
@@ -207,6 +208,16 @@ def look_at(
     line = defined(path, name)
     at = f", line {line}" if line else ""
     return f"{shown(path)}{at}" + (f": {name}" if name else "")
+
+
+def written(folder: Path, text: str) -> str:
+    """Return the line of a folder where a text stands, or ""."""
+    for path in sorted(folder.glob("*.py")) if text else ():
+        for node in parsed_file(path):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and part.value == text:
+                    return f"{shown(path)}, line {part.lineno}"
+    return ""
 
 
 def symbol_at(folder: Path, place: str) -> str:
@@ -326,7 +337,7 @@ def by_hand(seen: Seen, folder: Path, test: str) -> list[str]:
     if not any(seen.sent):
         return []
     if not seen.program:
-        return [f"# This promise has an app of its own: see {test}"]
+        return ["# This promise has an app of its own: see", f"# {test}"]
     if sys.platform == "win32":  # It has no printf, and quotes otherwise.
         return [
             "# write the bytes above into a file, request.http; then",

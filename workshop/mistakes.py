@@ -36,7 +36,9 @@ CALLED = {
     " the coroutine to asyncio.create_task, and keep the task",
     "": "was called, but nothing runs it: give the coroutine to a Runner's"
     " run",
+    "httptools": "is called by httptools, which awaits nothing: write `def`",
 }
+CALLBACK = re.compile(r"\.on_(?:message|url|header|body)")  # of httptools
 # What Python says as it ends, behind the traceback.
 WARNED = ("sys:1: RuntimeWarning:", "RuntimeWarning: Enable tracemalloc")
 NOTHING = "'NoneType' object is not callable"
@@ -185,6 +187,8 @@ def unawaited(text: str, folder: Path) -> tuple[str, str]:
     found = AWAITED.search(text)
     if not found:
         return "", ""
+    if CALLBACK.search(found["name"]):
+        return f"{found['name']} {CALLED['httptools']}", ""
     path = Path(found["path"] or "")
     if not found["path"] or not path.is_relative_to(folder):
         return f"{found['name']} {CALLED['async def']}", ""

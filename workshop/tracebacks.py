@@ -23,11 +23,12 @@ STACK = "Fatal Python error:"  # then comes what faulthandler writes
 BEGUN = "most recent call first"  # it writes before each stack
 UP = "Timeout ("  # it writes when time is up, before it ends the process
 ERROR = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
-# What a loop says of a callback that it cannot call: no line of the folder's.
+# What a loop, or httptools, says of a callback that it cannot call: no line
+# of the folder's.
 UNCALLABLE = re.compile(
     r"TypeError: (?:\w+\.(?:connection_made|data_received|eof_received"
-    r"|connection_lost|(?:pause|resume)_writing)\(\) takes"
-    r"|'\w*Protocol' object is not callable)"
+    r"|connection_lost|(?:pause|resume)_writing|on_\w+|ended)\(\)"
+    r" (?:takes|missing)|'\w*(?:Protocol|Connection)' object is not callable)"
 )
 # What the tests raise themselves, to see what becomes of it.
 ON_PURPOSE = {"RuntimeError", "HttpError", "messages.HttpError"}

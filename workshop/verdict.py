@@ -273,11 +273,13 @@ def of_row(
     folder: Path, step: Step, row: wire.Row, reason: str = ""
 ) -> Explanation:
     """Try a wrong row again, alone; explain its first wrong case."""
-    chosen = Target(folder.name, folder, None)
-    with wire.served(chosen) as url:
-        refused, outcome = next(outcomes(url, row), (False, None))
+    with serving.launched(folder, wire.PROGRAM) as running:
+        refused, outcome = next(outcomes(running.url, row), (False, None))
+        error, where = tracebacks.blamed(running.log(), folder.resolve())
     # What a log lacks, or happens afterwards, is told in words alone.
     outcome = outcome or Outcome("", "broken", reason=reason)
+    facts = {**outcome.seen, "error": error, "where": where}
+    outcome = replace(outcome, seen=facts)
     symbol = REFUSED if refused else ANSWERED
     swept = row.number in SWEPT
     if swept:
@@ -285,7 +287,7 @@ def of_row(
     tasks = course.tasks(step)
     task = next((t for t in tasks if t.symbol.startswith(symbol)), None)
     made = explain.of_outcome(outcome, folder, task, symbol)
-    if swept:
+    if swept and not error:
         made = replace(made, cause=f"{made.cause} {SWEEP}")
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
     return explain.named(made, name)
