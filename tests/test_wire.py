@@ -22,6 +22,7 @@ import pytest
 from workshop import wire
 from workshop.errors import WorkshopError
 from workshop.exchange import MOST, Until, Wire, requested
+from workshop.explain import there
 from workshop.hashes import sources
 from workshop.serving import launched, target
 from workshop.steps import all_steps, find, load
@@ -116,6 +117,17 @@ def test_wire_rows_are_complete():
             assert case.then in ("kept", "closed", "reset", "ended", "left")
             assert set(case.cuts) <= {"given", "whole", "bytes", "twice"}
             assert "twice" not in case.cuts or case.then == "kept"
+
+
+def test_wire_rows_name_what_is_there_in_each_step_that_does_them():
+    absent = [
+        (row.number, step.number, row.look)
+        for row in wire.rows()
+        for step in all_steps()
+        if step.number >= row.since and not there(step.folder, row.look)
+    ]
+
+    assert absent == []
 
 
 def test_wire_rows_refuse_a_word_that_nobody_knows():

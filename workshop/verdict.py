@@ -31,10 +31,8 @@ from workshop.verbs import START
 
 PATIENCE = 10.0  # seconds for one promise, and for the program to start
 TEST = re.compile(r"^(?:async )?def (test_\w+)", re.M)
-# Where to look when a row of the wire is wrong.
-REFUSED, ANSWERED = "parsing.RequestParser", "connection.Connection"
 # Rows where nothing arrives that would wake a connection: somebody must look.
-SWEPT, SERVER = (23, 26), "server.Server"
+SWEPT = (23, 26)
 SWEEP = "Is `expire` of each connection called, again and again?"
 GIVEN = 32_768  # systems give free ports from here on, if asked for 0
 STACK = 0.8  # of this patience; then Python writes where it stands
@@ -274,36 +272,36 @@ def of_row(
 ) -> Explanation:
     """Try a wrong row again, alone; explain its first wrong case."""
     with serving.launched(folder, wire.PROGRAM) as running:
-        refused, outcome = next(outcomes(running.url, row), (False, None))
+        outcome = next(outcomes(running.url, row), None)
         error, where = tracebacks.blamed(running.log(), folder.resolve())
     # What a log lacks, or happens afterwards, is told in words alone.
     outcome = outcome or Outcome("", "broken", reason=reason)
     facts = {**outcome.seen, "error": error, "where": where}
     outcome = replace(outcome, seen=facts)
-    symbol = REFUSED if refused else ANSWERED
-    swept = row.number in SWEPT
-    if swept:
-        symbol = SERVER
-    tasks = course.tasks(step)
-    task = next((t for t in tasks if t.symbol.startswith(symbol)), None)
-    made = explain.of_outcome(outcome, folder, task, symbol)
-    if swept and not error:
+    made = explain.of_outcome(outcome, folder, about(step, row), row.look)
+    if row.number in SWEPT and not error:
         made = replace(made, cause=f"{made.cause} {SWEEP}")
     name = f"wire row {row.number}: {row.name} ({row.rfc})"
     return explain.named(made, name)
 
 
-def outcomes(url: str, row: wire.Row) -> Iterator[tuple[bool, Outcome]]:
-    """Yield each wrong case of a row, and whether it is to be refused."""
+def about(step: Step, row: wire.Row) -> course.Task | None:
+    """Return the task of a step that is about a row: the one of its room."""
+    room = row.look.partition(".")[0] + "."
+    tasks = [t for t in course.tasks(step) if t.symbol.startswith(room)]
+    return tasks[0] if len(tasks) == 1 else None
+
+
+def outcomes(url: str, row: wire.Row) -> Iterator[Outcome]:
+    """Yield each wrong case of a row."""
     client = wire.Wire(url)
     for case in row.cases:
-        refused = any(one.status >= 400 for one in case.expect)
         for cut in case.cuts:
             seen = wire.exchange(client, case, cut)
             said = "; ".join(wire.compare(case, cut, seen))
             if said:
                 facts = asdict(compared(case, cut, seen))
-                yield refused, Outcome("", "broken", reason=said, seen=facts)
+                yield Outcome("", "broken", reason=said, seen=facts)
 
 
 def compared(case: wire.Case, cut: wire.Cut, seen: Exchange) -> Seen:

@@ -96,6 +96,7 @@ class Row:
     number: int
     name: str
     rfc: str
+    look: str  # What of the rooms does it: "parsing.check_head".
     since: str  # The step that first does it, or "later".
     choice: str  # What pico does where the RFC allows several.
     cases: list[Case]
