@@ -39,6 +39,7 @@ PHRASES = {status.phrase for status in HTTPStatus}
 DICT = re.compile(rb"\{'\w+': ")  # as Python writes one, and JSON does not
 BREAKS = ("connection.Connection.ended",)
 CALLS = ("pico.Pico.respond", "pico.Pico.answer")
+CLOSERS = ("flow.Flow.linger", "connection.Connection.leave")
 CHUNKS = ("connection.Connection.write_pieces", "pico.RESPONSE")
 HEADS = ("rendering.render_head", "pico.Protocol.answer", "pico.RESPONSE")
 WRITERS = ("connection.Connection.send", "pico.Protocol.answer")
@@ -336,6 +337,24 @@ def length_does_not_fit(outcome: Outcome, seen: Seen) -> Finding | None:
     return None
 
 
+def closing_is_left_open(outcome: Outcome, seen: Seen) -> Finding | None:
+    """Tell of a last answer that no end of the connection follows."""
+    last = next(reversed(parts(seen.received)), None)
+    if not last or seen.end != "silent":
+        return None
+    option, _ = last.fields.get("connection", ("", 0))
+    length, _ = last.fields.get("content-length", ("", 0))
+    if option.lower() != "close" or length != f"{len(last.content)}":
+        return None
+    return Finding(
+        "The answer says that it is the last one, and the connection stays"
+        " open: who closes it?",
+        len(seen.received),
+        "it stays open",
+        symbols=CLOSERS,
+    )
+
+
 def head_with_content(outcome: Outcome, seen: Seen) -> Finding | None:
     first = next(iter(parts(seen.received)), None)
     if not first or not first.content or not seen.sent[0].startswith("HEAD"):
@@ -399,7 +418,7 @@ def wrong_answer_counted(outcome: Outcome, seen: Seen) -> Finding | None:
     wrong = WRONG.search(outcome.reason)
     if not wrong:
         return None
-    if LF_FIRST.search(wrong[1]):
+    if LF_FIRST.search(wrong[1]) or "with LF alone" in wrong[1]:
         return Finding(LF_ALONE, symbols=HEADS)
     said = clipped(" ".join(wrong[1].split()), 110)
     return Finding(f"{counted(seen)} is answered wrongly: {said}")
@@ -729,6 +748,7 @@ RULES: list[Rule] = [
     head_is_not_first,
     head_has_no_end,
     line_ends_with_lf,
+    closing_is_left_open,
     end_of_content_is_not_told,
     head_with_content,
     length_does_not_fit,

@@ -359,6 +359,7 @@ def fetch(ask: Ask) -> Fetch:
         exchange = await ask(app, request, follow_up=False)
         answered = [answer.complete for answer in exchange.answers]
         assert answered == [True], f"not one whole answer: {exchange}"
+        assert exchange.end != "silent", "it stays open, and says close"
         return exchange.answers[0]
 
     return fetch

@@ -135,6 +135,8 @@ def parse(data: bytes) -> Answer | None:
     fields = {name.lower(): value.strip() for name, _, value in pairs}
     stated = "0" if status in (204, 304) else fields.get("content-length", "")
     if not stated.isdecimal():
+        if any("\n" in line for line in lines):
+            raise ValueError("a line of its head ends with LF alone")
         raise ValueError("the answer does not say its content-length")
     if len(rest) < int(stated):
         return None
