@@ -504,6 +504,23 @@ async def test_stop_ends_a_handler_after_its_grace(step, ask):
     assert (exchange.answers, exchange.raw) == ([], b"")
 
 
+def test_run_tells_the_server_all_that_it_was_told(step):
+    app = new_app(step)
+    told = []
+
+    class Noting(app.Server):
+        def __init__(self, app, host=None, port=None, ssl=None, unix=None):
+            told.append([host, port, ssl, unix])
+
+        def run(self, number, reload):
+            told.append([number, reload])
+
+    app.Server = Noting
+    app.run("::1", 80, workers=2, ssl=("a", "b"), unix="c", reload=True)
+
+    assert told == [["::1", 80, ("a", "b"), "c"], [2, True]]
+
+
 async def test_startup_that_fails_lets_nobody_in(step):
     app = new_app(step)
 

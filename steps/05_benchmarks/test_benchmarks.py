@@ -105,7 +105,8 @@ def test_limit_holds_though_others_have_let_it_in(step, limit):
     parser = strict(app)
     read(parser, GET)
 
-    assert (parser.requests, parser.error.status) == ([], status)
+    refused = getattr(parser.error, "status", None)
+    assert (parser.requests, refused) == ([], status)
 
 
 def test_no_more_fields_are_remembered_than_was_said(step):
