@@ -585,6 +585,58 @@ async def test_websocket_hears_all_that_came_before_the_end(step):
     assert [*sockets[0].messages] == ["a"]
 
 
+@pytest.mark.parametrize("gone", [False, True])
+async def test_websocket_hears_all_though_its_client_has_left(step, gone):
+    """TLS tells of data and of the end in one turn, whoever has paused."""
+    app, sockets, heard = websocket_app(step), [], []
+    go_on = asyncio.Event()
+
+    @app.route("/all", protocol="websocket")
+    async def hear(request, ws):
+        sockets.append(ws)
+        await go_on.wait()
+        try:
+            while True:
+                heard.append(await ws.recv())
+        except room(step).ConnectionClosed as error:
+            heard.append(error.code)
+
+    async with by_hand(app, path="/all"):
+        await until(lambda: sockets)
+        message = frame("BINARY", bytes(1000))
+        data = message * 40 + frame("CLOSE", b"\x03\xe8")
+        sockets[0].data_received(data)
+        sockets[0].eof_received()
+        if gone:
+            sockets[0].transport.abort()
+            await sockets[0].lost.wait()
+        go_on.set()
+        await until(lambda: 1000 in heard)
+
+    assert heard == [bytes(1000)] * 40 + [1000]
+
+
+async def test_websocket_sends_nothing_to_who_is_gone(step):
+    app, sockets, told = websocket_app(step), [], []
+
+    @app.route("/send", protocol="websocket")
+    async def send(request, ws):
+        sockets.append(ws)
+        await ws.lost.wait()
+        try:
+            await ws.send("a")
+        except room(step).ConnectionClosed as error:
+            told.append((error.code, ws.open))
+
+    async with by_hand(app, path="/send"):
+        await until(lambda: sockets)
+        sockets[0].data_received(frame("BINARY", bytes(1000)) * 40)
+        sockets[0].transport.abort()
+        await until(lambda: told)
+
+    assert told == [(1006, True)]
+
+
 async def send_all(ws, message, count):
     for _ in range(count):
         await ws.send(message)

@@ -134,7 +134,7 @@ class WebSocket(FrameFlow):
         check_message(message)
         while not self.writable.is_set():  # Another part may be quicker.
             await self.writable.wait()
-        if not self.open:
+        if not self.open or self.lost.is_set():
             raise self.ending()
         if isinstance(message, str):
             self.core.send_text(message.encode())

@@ -47,7 +47,8 @@ class FrameFlow(asyncio.Protocol):
         self.lost = asyncio.Event()
         self.writable.set()
         self.leaving = self.paused = self.pinged = self.later = False
-        self.heard, self.sight, self.since = 0, None, 0.0
+        # eof: whether nothing comes behind what is unparsed
+        self.eof, self.heard, self.sight, self.since = False, 0, None, 0.0
 
     # Bytes that come.
 
@@ -57,15 +58,13 @@ class FrameFlow(asyncio.Protocol):
         self.parse()
 
     def eof_received(self):
-        while self.unparsed and not (self.full or self.lost.is_set()):
-            self.take()
-        self.core.receive_eof()
-        self.flush()
+        self.eof = True
+        self.parse()
 
     def connection_lost(self, error):
-        self.core.receive_eof()
-        for event in (self.lost, self.news, self.writable):
-            event.set()
+        self.lost.set()
+        self.writable.set()
+        self.eof_received()
 
     @property
     def open(self):
@@ -80,12 +79,14 @@ class FrameFlow(asyncio.Protocol):
     def parse(self):
         """Take a slice apart if there is room; then it is others' turn."""
         self.flush()
-        lost, later = self.lost.is_set(), self.later
-        if self.unparsed and not (self.full or lost or later):
+        if self.unparsed and not (self.full or self.later):
             self.take()
             if self.unparsed:
                 self.later = True
                 asyncio.get_running_loop().call_soon(self.go_on)
+        if self.eof and not self.unparsed:
+            self.core.receive_eof()
+            self.flush()
         self.news.set()
         crowded = self.full or len(self.unparsed) > SLICE
         if self.paused != crowded and not self.transport.is_closing():
