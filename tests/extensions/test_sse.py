@@ -279,6 +279,32 @@ async def test_sse_stream_ends_when_the_server_stops(step):
     assert ended == [True]
 
 
+async def test_sse_stream_that_stops_is_not_the_last_answer(step, ask):
+    app = sse_app(step)
+    begun = asyncio.Event()
+
+    @app.route("/news", protocol="sse")
+    async def news(request, response):
+        begun.set()
+        yield "a"
+        await asyncio.Event().wait()
+
+    @app.route("/home")
+    async def home(request, response):
+        response.body = "home"
+
+    paths = b"/news", b"/home"
+    heads = [b"GET %b HTTP/1.1\r\nhost: pico\r\n\r\n" % path for path in paths]
+    async with app.serve(port=0) as server:
+        asking = asyncio.create_task(ask(server.url, b"".join(heads)))
+        await begun.wait()
+    exchange = await asking
+
+    contents = [answer.content for answer in exchange.answers]
+    assert contents == [b"data: a\n\n", b"home"]
+    assert exchange.end == "closed"
+
+
 async def test_sse_stream_does_not_begin_while_the_server_stops(step):
     app = sse_app(step)
     asked, go = asyncio.Event(), asyncio.Event()

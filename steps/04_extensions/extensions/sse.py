@@ -67,7 +67,6 @@ def sse(app, heartbeat=15):
         def stop(self):
             super().stop()
             if self in streams:
-                self.request.keep_alive = False
                 streams[self].end()
 
     app.Protocol = Protocol
