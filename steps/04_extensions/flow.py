@@ -55,11 +55,11 @@ class Flow(asyncio.Protocol):
     # Bytes that come.
 
     def data_received(self, data):
-        self.parser.feed(data)
-        if not self.paused and self.parser.full:
+        parser = self.parser
+        parser.feed(data)
+        if not self.paused and parser.full:
             self.paused = True
             self.transport.pause_reading()
-        parser = self.parser
         news = parser.requests or parser.head or parser.finished
         if news or self.request is not None:  # or else blank lines
             self.wake()

@@ -138,8 +138,8 @@ class RequestParser:
 
     def on_headers_complete(self):
         if self.request is None:  # else told again by ignore_upgrade
-            self.requests.append(self.begin_request())
-            self.request = self.requests[-1]
+            self.request = self.begin_request()
+            self.requests.append(self.request)
         # What comes now are fields of trailers, if there are some.
         self.head, self.target, self.fields = None, b"", {}
 

@@ -24,12 +24,13 @@ def content_negotiation(app):
         if request.route is None:
             return
         offers = request.route.payload.get("accepts")
+        if not offers:
+            return
         if isinstance(offers, str):
             offers = [offers]
-        if offers:
-            response.headers["vary"] = "Accept"
-            accept = request.headers.get("accept", "")
-            request["accepted"] = best(offers, accept)
+        response.headers["vary"] = "Accept"
+        accept = request.headers.get("accept", "")
+        request["accepted"] = best(offers, accept)
 
 
 def best(offers, accept):
