@@ -165,8 +165,8 @@ class Request(UserDict):
     @cached_property
     def json(self):
         """The content, decoded from JSON."""
-        try:
-            return json.loads(self.body.decode())  # RFC 8259, 8.1
+        try:  # RFC 8259, 8.1 and 6: UTF-8; NaN is none, and no int either
+            return json.loads(self.body.decode(), parse_constant=int)
         except (ValueError, RecursionError) as error:
             raise HttpError(400, "The content is no JSON.") from error
 

@@ -267,6 +267,8 @@ async def test_json_is_decoded(step):
         b"{\0}\0",
         b"[" * 100_000,
         b"9" * 5_000,
+        b"NaN",
+        b"[-Infinity]",
     ],
     ids=[
         "nothing",
@@ -277,6 +279,8 @@ async def test_json_is_decoded(step):
         "UTF-16",
         "a deep bomb",
         "a long bomb",
+        "no number",
+        "no end of numbers",
     ],
 )
 async def test_json_that_is_none_is_a_400(step, content):
@@ -554,6 +558,21 @@ async def test_one_task_answers_all_requests_of_a_connection(step, ask):
 
     assert len(tasks) == 2
     assert tasks[0] is tasks[1]
+
+
+@pytest.mark.holds_before
+async def test_handler_may_say_that_its_answer_is_the_last(step, ask):
+    app = step.Pico()
+
+    @app.route("/hello/ada")
+    async def hello(request, response):
+        request.keep_alive = False
+        response.json = "the last one"
+
+    exchange = await ask(app, HELLO + HELLO, answers=1)
+
+    assert answered(exchange) == [(200, b'"the last one"')]
+    assert exchange.end == "closed"
 
 
 async def test_context_variable_is_not_for_the_next_request(step, ask):

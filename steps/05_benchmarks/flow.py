@@ -128,6 +128,7 @@ class Flow(asyncio.Protocol):
     async def linger(self):
         """Stop writing, but read on: to close with bytes unread is a reset,
         and may take our last answer away from the client (RFC 9112, 9.6)."""
+        self.flush()
         self.parser.finish()
         self.parser.requests.clear()
         if self.transport.can_write_eof():

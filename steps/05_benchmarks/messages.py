@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, unquote
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 YES, NO = ["1", "on", "t", "true", "yes"], ["0", "f", "false", "no", "off"]
 URLENCODED = "application/x-www-form-urlencoded"
-decoder = json.JSONDecoder()
+decoder = json.JSONDecoder(parse_constant=int)
 
 
 class HttpError(Exception):
@@ -185,7 +185,7 @@ class Request(UserDict):
     @cached_property
     def json(self):
         """The content, decoded from JSON."""
-        try:  # RFC 8259, 8.1 and 2
+        try:  # RFC 8259, 8.1 and 6: UTF-8; NaN is none, and no int either
             text = self.body.decode().strip(" \t\n\r")
             value, end = decoder.raw_decode(text)
             if text[end:]:
