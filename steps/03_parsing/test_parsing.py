@@ -561,7 +561,7 @@ async def test_one_task_answers_all_requests_of_a_connection(step, ask):
 
 
 @pytest.mark.holds_before
-async def test_handler_may_say_that_its_answer_is_the_last(step, ask):
+async def test_handler_may_close(step, ask):
     app = step.Pico()
 
     @app.route("/hello/ada")
