@@ -171,6 +171,49 @@ def test_sources_hash_changes_with_the_program_and_not_with_its_tests(
     assert (before == same, before == sources(tmp_path)) == (True, False)
 
 
+BARE = 'def f():\n    return "# a"\n'
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        BARE,
+        '"""A room."""\n\n# Why.\n\n' + BARE,
+        'def f():  # why\n    """Return a.\n\n    # b\n    """\n'
+        '    return "# a"  # why\n',
+    ],
+)
+def test_sources_hash_does_not_change_with_what_is_not_executed(
+    tmp_path, source
+):
+    (tmp_path / "pico.py").write_text(BARE)
+    before = sources(tmp_path)
+    (tmp_path / "pico.py").write_text(source)
+
+    assert sources(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        BARE.replace("# a", "# b"),  # no comment: it is in a string
+        BARE.replace('"# a"', '"""\n\n"""'),
+        BARE.replace('"# a"', '"""\n"""'),
+        'def f():\n    "a"\n    return\n',
+        "def f(:  # no program yet\n",
+        "def f(  # nor is this\n",
+    ],
+)
+def test_sources_hash_changes_with_what_is_executed(tmp_path, source):
+    (tmp_path / "pico.py").write_text(BARE)
+    seen = {sources(tmp_path)}
+    (tmp_path / "pico.py").write_text(source)
+    seen.add(sources(tmp_path))
+    (tmp_path / "pico.py").write_text(source.replace("f", "g"))
+
+    assert len({*seen, sources(tmp_path)}) == 3
+
+
 # The parser of a step, without a socket: bytes in, requests out.
 
 STREAMS = [

@@ -1,19 +1,22 @@
 """Say with one short text which sources a result was measured on.
 
-Knows: files of a folder, SHA-256.
+Knows: files of a folder, what of them is executed, SHA-256.
 Does not know: what was measured.
 """
 
 import hashlib
+import io
+import tokenize
 from pathlib import Path
+
+from workshop.diffs import only_words
 
 
 def sources(folder: Path) -> str:
     """Return a hash of the program in a folder: of its `*.py`, at any depth.
 
     Tests, `bench.py` and experiments are left out: they measure, and are not
-    what is measured.
-    Line ends count as LF, so that the hash is the same on each system.
+    what is measured. So is what is not executed, see `executed`.
     """
     digest = hashlib.sha256()
     paths = sorted(
@@ -24,7 +27,27 @@ def sources(folder: Path) -> str:
             continue
         if "experiments" in path.relative_to(folder).parts:
             continue
-        content = path.read_bytes().replace(b"\r\n", b"\n")
+        source = path.read_text("utf-8", "replace")  # line ends become LF
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(content).digest())
+        digest.update(hashlib.sha256(executed(source).encode()).digest())
     return digest.hexdigest()
+
+
+def executed(source: str) -> str:
+    """Return a program without its comments, docstrings and blank lines.
+
+    Who explains a line better does not make it faster or slower. A program
+    that is none yet, as a learner's may be, is returned as it is.
+
+    >>> executed("'Doc.'\\n\\nx = '#'  # why\\n")
+    "x = '#'"
+    """
+    lines, words = source.split("\n"), only_words(source)
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                row, column = token.start
+                lines[row - 1] = lines[row - 1][:column].rstrip()
+    except (SyntaxError, tokenize.TokenError):
+        return source
+    return "\n".join(line for at, line in enumerate(lines) if at not in words)
