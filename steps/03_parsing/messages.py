@@ -115,11 +115,11 @@ class Request(UserDict):
     max_content = 2**20  # bytes kept in memory, as nginx
     keep_alive = False
     route = None
-    # Of the content: its length as declared or seen, what arrived and was
-    # not read, who brings more, and is that all?
+    # The content: its length, declared or seen; what arrived and was not
+    # read; what brings more; and whether that is all.
     length, arrived, source, complete = 0, b"", None, False
     awaits_continue = False
-    content = b""  # None as long as there is some to read
+    content = b""  # None until it has been read
 
     def __init__(self, app, method, url, version, headers):
         self.app, self.data = app, {}
@@ -165,7 +165,7 @@ class Request(UserDict):
     @cached_property
     def json(self):
         """The content, decoded from JSON."""
-        try:  # RFC 8259, 8.1 and 6: UTF-8; NaN is none, and no int either
+        try:  # UTF-8 (RFC 8259, 8.1), and no NaN (6), which int refuses
             return json.loads(self.body.decode(), parse_constant=int)
         except (ValueError, RecursionError) as error:
             raise HttpError(400, "The content is no JSON.") from error
@@ -195,11 +195,11 @@ class Request(UserDict):
         return value.partition(";")[0].strip().lower()
 
     query = cached_property(lambda self: self.app.Query(self.query_string))
-    # Fields behind the content; none until it is complete.
+    # Fields after the content; none until it is complete.
     trailers = cached_property(lambda self: self.app.Headers())
     host = property(lambda self: self.headers.get("host", ""))
     origin = property(lambda self: self.headers.get("origin", ""))
-    # The RFC does spell it so.
+    # That is how the RFC spells it.
     referrer = property(lambda self: self.headers.get("referer", ""))
 
 

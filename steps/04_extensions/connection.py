@@ -20,7 +20,7 @@ class Connection(Flow):
 
     max_drain = 2**20  # bytes of content that nobody wanted
     stopping = False
-    gone = False  # whether nobody is there any more whom we may answer
+    gone = False  # whether there is nobody left whom we may answer
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -34,10 +34,10 @@ class Connection(Flow):
         self.task.cancel()
 
     def stop(self):
-        """Answer what was begun already, then close.
+        """Answer what has begun already, then close.
 
-        Who has just connected may be about to ask: that waits for another
-        call.
+        A client that has just connected may be about to ask: it has until
+        the next call.
         """
         new = self.parser.target is None and not self.stopping
         self.stopping = True
@@ -46,10 +46,10 @@ class Connection(Flow):
             self.wake()
 
     def hand_over(self, protocol):
-        """Let another protocol have the transport, and the rest of it.
+        """Let another protocol have the transport from now on.
 
-        The handler that calls this goes on; nothing is written for it. As
-        a connection does, the protocol has `task`, `stop` and `expire`.
+        The handler that calls this goes on; nothing is written for it. Like
+        a connection, the protocol has `task`, `stop` and `expire`.
         """
         self.app.connections.discard(self)
         self.app.connections.add(protocol)
@@ -59,8 +59,8 @@ class Connection(Flow):
     async def serve(self, apart=False):
         """Answer request after request until the connection ends.
 
-        What a handler sets in a context variable is not for the next
-        request: each from then on has a task apart, in a clean context.
+        What a handler sets in a context variable must not reach the next
+        request: from then on each has its own task, in a clean context.
         """
         alive, parser, context = True, self.parser, None
         while alive and context is None:
@@ -79,12 +79,12 @@ class Connection(Flow):
                 await self.drain(request)
             alive = request.keep_alive and not (self.stopping and self.idle)
             context = None if copy_context() == clean else clean
-            # It may be idle for long, and shall not keep them.
+            # It may be idle for long, and must not keep them.
             self.request = request = response = more = clean = None
         return (alive, context) if apart else await self.go_on(alive, context)
 
     async def go_on(self, alive, context):
-        """Serve in clean contexts whoever is alive, then leave."""
+        """Serve on, each request in a clean context, then leave."""
         while alive and context is not None:
             task = self.loop.create_task(self.serve(True), context=context)
             alive, context = await task
@@ -128,7 +128,7 @@ class Connection(Flow):
         return self.room
 
     def can_drain(self, request):
-        """Return whether content that nobody wanted can be read and left."""
+        """Return whether content that nobody wanted can be discarded."""
         # A client that waits for 100 Continue may never send its content.
         too_long = request.length > self.max_drain
         return not (too_long or request.awaits_continue or self.parser.error)
@@ -157,7 +157,7 @@ class Connection(Flow):
                 if piece:  # an empty chunk would be the last one
                     self.write(head + render(piece))
                     head, request.awaits_continue = b"", False
-                # Others have their turn, and the news that it has left.
+                # Let others run, and hear whether the client has left.
                 await (self.room or asyncio.sleep(0))
         except (Exception, asyncio.CancelledError) as error:
             if not head:

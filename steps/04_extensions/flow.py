@@ -39,7 +39,7 @@ class Flow(asyncio.Protocol):
         self.transport = transport
         self.loop = asyncio.get_running_loop()
         if transport.get_extra_info("sslcontext"):
-            # It hides what it has passed on: let that be little.
+            # It hides how much it has passed on: keep that small.
             transport.set_write_buffer_limits(1)
 
     @cached_property
@@ -49,7 +49,7 @@ class Flow(asyncio.Protocol):
 
     @property
     def idle(self):
-        """Whether nothing came that is not answered."""
+        """Whether all that came is answered."""
         return not (self.parser.requests or self.parser.head)
 
     # Bytes that come.
@@ -61,7 +61,7 @@ class Flow(asyncio.Protocol):
             self.paused = True
             self.transport.pause_reading()
         news = parser.requests or parser.head or parser.finished
-        if news or self.request is not None:  # or else blank lines
+        if news or self.request is not None:  # else blank lines
             self.wake()
 
     def eof_received(self):
@@ -74,7 +74,7 @@ class Flow(asyncio.Protocol):
         """Return what to wait for until more came, or the news of the end."""
         if self.parser.unparsed:
             self.parser.feed(b"")  # now there is room
-            return asyncio.sleep(0)  # and it is the turn of others
+            return asyncio.sleep(0)  # and others may run
         if self.paused:
             self.paused = False
             self.transport.resume_reading()
@@ -105,8 +105,8 @@ class Flow(asyncio.Protocol):
             room.set_result(None)
 
     async def linger(self):
-        """Stop writing, but read on: to close with bytes unread is a reset,
-        and may take our last answer away from the client (RFC 9112, 9.6)."""
+        """Stop writing, but read on: closing with bytes unread is a reset,
+        which may cost the client our last answer (RFC 9112, 9.6)."""
         self.parser.finish()
         self.parser.requests.clear()
         if self.transport.can_write_eof():
@@ -123,8 +123,8 @@ class Flow(asyncio.Protocol):
     def expire(self, now):
         """End what takes too long; the server asks about once a second.
 
-        What looks as it did before has lasted since then, so no request
-        needs a timer of its own.
+        What looks the same as the last time has lasted since then, so no
+        request needs a timer of its own.
         """
         limit, sight = self.look()
         if sight != self.sight:
@@ -133,7 +133,7 @@ class Flow(asyncio.Protocol):
             self.give_up()
         mute = self.parser.eof or self.paused  # We cannot hear it leave.
         if self.silent and mute and self.request.version != "1.0":
-            # Has it left, or does it only send no more? A client that has
+            # Has it left, or does it merely send no more? A client that has
             # left answers this with a reset, and its handler is cancelled.
             self.write(CONTINUE)
 

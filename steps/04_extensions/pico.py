@@ -150,10 +150,10 @@ class Pico(UserDict):
         raise HttpError(405, headers={"allow": allow})
 
     def refuse(self, error):
-        """Return the response to an error; only the log is told of others
-        than HttpError."""
+        """Return the response to an error; the client learns nothing of one
+        that is not an HttpError."""
         if isinstance(error, CancelledError) and current_task().cancelling():
-            raise error  # It is meant for us, and not for a part of it.
+            raise error  # We are cancelled, not something we wait for.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)
             error = HttpError(500)
@@ -186,7 +186,7 @@ class Pico(UserDict):
 
 
 def checked(view):
-    """Return a handler; TypeError if it yields: its body may, not it."""
+    """Return a handler; TypeError if it yields: only a body may do that."""
     if inspect.isasyncgenfunction(view) or inspect.isgeneratorfunction(view):
         raise TypeError(f"{view} yields: let it set response.body instead.")
     return view

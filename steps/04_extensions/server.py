@@ -60,7 +60,7 @@ class Server:
             await asyncio.wait(self.entering.values(), timeout=self.interval)
         for task in self.entering.values():
             task.cancel()
-        # Who has just connected has asked nothing yet: wait for it a little.
+        # A client that has just connected has asked nothing yet: wait a bit.
         await self.stop_connections(self.interval)
         pending = await self.stop_connections(self.grace)
         for task in pending:
@@ -70,7 +70,7 @@ class Server:
         await self.app.shutdown()
 
     async def stop_connections(self, patience):
-        """Return the tasks that still run when the time is over."""
+        """Return the tasks that still run when the time is up."""
         for connection in set(self.app.connections):
             connection.stop()
         tasks = [connection.task for connection in self.app.connections]
@@ -95,7 +95,7 @@ class Server:
             Path(self.unix).unlink(missing_ok=True)
 
     async def listen(self):
-        """Let in who connects, one by one, so that they can be counted."""
+        """Let clients in one by one, so that they can be counted."""
         loop, self.listening = asyncio.get_running_loop(), True
         try:
             loop.add_reader(self.socket, self.accept)
@@ -105,7 +105,7 @@ class Server:
             )
 
     def unlisten(self):
-        """Let nobody in: who comes now waits, as long as the socket."""
+        """Let nobody in: clients wait as long as the socket is open."""
         self.listening = False
         if self.listener:
             self.listener.close()
@@ -113,11 +113,11 @@ class Server:
             asyncio.get_running_loop().remove_reader(self.socket)
 
     def accept(self):
-        """Let one in; if nobody fits in behind, the others wait."""
+        """Let a client in; if there is no room for another, those wait."""
         try:
             client, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return  # Another worker was faster, or it has left.
+            return  # Another worker was faster, or the client has left.
         except OSError as error:
             logger.error("Nobody else can connect for now: %s", error)
             self.unlisten()
@@ -131,13 +131,13 @@ class Server:
             self.unlisten()
 
     async def enter(self, protocol, client):
-        """Connect a protocol to its client, if that agrees on TLS."""
+        """Connect a protocol to its client, unless they disagree on TLS."""
         connect = asyncio.get_running_loop().connect_accepted_socket
         with suppress(OSError):
             await connect(lambda: protocol, client, **self.tls)
 
     def connected(self):
-        """Return how many are connected, or on their way in."""
+        """Return how many clients are connected, or on their way in."""
         inside = self.app.connections
         return len(inside) + len(self.entering.keys() - inside)
 
@@ -151,7 +151,7 @@ class Server:
             for connection in set(self.app.connections):
                 try:
                     connection.expire(asyncio.get_running_loop().time())
-                except Exception:  # Others must not lose their clock, too.
+                except Exception:  # The others must keep their clocks.
                     logger.exception("A connection has no clock")
             room = self.max_connections - self.connected()
             if room > 0 and not self.listening and self.socket.fileno() >= 0:

@@ -32,7 +32,7 @@ INHERITED = "PICO_SOCKET"  # tells a worker its parent, and descriptors
 class Supervisor:
     """Keeps a number of workers; SIGHUP renews them, one by one.
 
-    As the socket stays open, whoever connects meanwhile has to wait, and
+    The socket stays open all the while: whoever connects has to wait, and
     is not refused.
     """
 
@@ -97,7 +97,7 @@ class Supervisor:
     def start(self):
         """Start a worker, which Ctrl-C does not reach by itself.
 
-        Return the end of a pipe: it hears of the worker when that serves.
+        Return the end of a pipe, where the worker says that it serves.
         """
         hears, says = os.pipe()
         shared, env = {}, {**os.environ, INHERITED: "0"}
@@ -111,7 +111,7 @@ class Supervisor:
         return hears
 
     def serves(self, hears):
-        """Return whether a worker serves; who reloads need not know."""
+        """Return whether a worker serves; with `reload` nobody asks."""
         told = self.reload
         if not told and any(select([hears], [], [], self.starting)):
             told = os.read(hears, 1)
@@ -120,7 +120,7 @@ class Supervisor:
 
 
 def announce(says, url):
-    """Let who has started us know that we serve: a person, or our parent."""
+    """Tell whoever has started us that we serve: a person, or our parent."""
     if says is None:
         return print(f"Listening on {url}", flush=True)
     with contextlib.suppress(BrokenPipeError):
@@ -129,7 +129,7 @@ def announce(says, url):
 
 
 def see_off(workers, patience):
-    """Let workers end what they are at; a second Ctrl-C kills them."""
+    """Let workers finish what they are doing; a second Ctrl-C kills them."""
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):
             for worker in workers:
@@ -141,9 +141,9 @@ def see_off(workers, patience):
 
 
 def bind(host, port, unix):
-    """Return the socket that listens, who looks after us, how to tell it.
+    """Return the listening socket, our parent, and where to write to it.
 
-    A worker has inherited all three; others have the socket alone.
+    A worker has inherited all three; any other has the socket alone.
     """
     inherited = [int(n) for n in os.environ.pop(INHERITED, "0").split()]
     if inherited != [0]:
@@ -188,7 +188,7 @@ def certified(files):
 
 
 def clear(path):
-    """Remove a Unix socket that nobody listens at."""
+    """Remove a Unix socket on which nobody listens."""
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         with socket.socket(socket.AF_UNIX) as probe:
             probe.connect(path)
@@ -209,6 +209,6 @@ def changes():
 
 
 def descriptors():
-    """Return how many connections may be open; some files are, too."""
+    """Return how many connections may be open, beside some files."""
     soft, _ = getrlimit(RLIMIT_NOFILE)
     return max(soft - 128, soft // 2) if soft > 0 else 2**31

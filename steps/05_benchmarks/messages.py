@@ -59,7 +59,7 @@ def boolean(text):
 
 
 def join(fields):
-    """Decode fields; the repeated are joined (RFC 9110, 5.3; 6265, 5.4)."""
+    """Decode fields; join what is repeated (RFC 9110, 5.3; 6265, 5.4)."""
     joined = {}
     for name, value in fields:
         name = name.decode("latin-1").lower()
@@ -72,7 +72,7 @@ def join(fields):
 
 
 class Fields(tuple):
-    """Fields as they came; they are decoded once, however often they come."""
+    """Fields as they came; the same ones are decoded only once."""
 
     joined = cached_property(join)
 
@@ -135,11 +135,11 @@ class Request(UserDict):
     max_content = 2**20  # bytes kept in memory, as nginx
     keep_alive = False
     route = None
-    # Of the content: its length as declared or seen, what arrived and was
-    # not read, who brings more, and is that all?
+    # The content: its length, declared or seen; what arrived and was not
+    # read; what brings more; and whether that is all.
     length, arrived, source, complete = 0, b"", None, False
     awaits_continue = False
-    content = b""  # None as long as there is some to read
+    content = b""  # None until it has been read
 
     def __init__(self, app, method, url, version, fields):
         self.app, self.data = app, {}
@@ -185,7 +185,7 @@ class Request(UserDict):
     @cached_property
     def json(self):
         """The content, decoded from JSON."""
-        try:  # RFC 8259, 8.1 and 6: UTF-8; NaN is none, and no int either
+        try:  # UTF-8 (RFC 8259, 8.1), and no NaN (6), which int refuses
             text = self.body.decode().strip(" \t\n\r")
             value, end = decoder.raw_decode(text)
             if text[end:]:
@@ -223,11 +223,11 @@ class Request(UserDict):
         return value.partition(";")[0].strip().lower()
 
     query = cached_property(lambda self: self.app.Query(self.query_string))
-    # Fields behind the content; none until it is complete.
+    # Fields after the content; none until it is complete.
     trailers = cached_property(lambda self: self.app.Headers())
     host = property(lambda self: self.headers.get("host", ""))
     origin = property(lambda self: self.headers.get("origin", ""))
-    # The RFC does spell it so.
+    # That is how the RFC spells it.
     referrer = property(lambda self: self.headers.get("referer", ""))
 
 

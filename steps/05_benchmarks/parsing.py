@@ -17,7 +17,7 @@ ABSOLUTE = re.compile(r"https?://([^/?#]+)/?([^#]*)", re.I)
 NAME = r"[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\]"
 HOST = re.compile(rf"(?:(?:{NAME})(?::[0-9]*)?)?")
 LAST, ONLY = (re.compile(s, re.I) for s in ("(.*,[ \t]*)?chunked", "chunked"))
-# A field, what its value must be, or else the status.
+# Field: what its value must match, and the status if it does not.
 RULES = {
     "host": [(HOST, 400)],
     "content-length": [(re.compile("[0-9]{1,18}"), 400)],
@@ -53,7 +53,7 @@ class RequestParser:
         self.target = self.fields = self.size = self.count = None
         self.eof = self.finished = False
         self.unparsed = b""
-        # Bytes that are neither content nor a field that ended: they may
+        # Bytes that are neither content nor a complete field: they must
         # not grow for ever (unfinished lines, chunk extensions, CRLFs).
         self.overhead = 0
 
@@ -84,7 +84,7 @@ class RequestParser:
         return bool(self.unparsed) or waiting > self.max_arrived
 
     def parse(self, data):
-        """Feed httptools with a slice, unless all is said."""
+        """Feed a slice to httptools, unless the parser is finished."""
         rest = None
         try:
             if not self.finished:
@@ -101,10 +101,10 @@ class RequestParser:
             self.parse(rest)
 
     def ignore_upgrade(self):
-        """Go on in HTTP/1.1: we speak no protocol that is offered here.
+        """Go on in HTTP/1.1: we speak none of the protocols offered.
 
         httptools ends such a message with its head (RFC 9110, 7.8), so a
-        new parser that is told the framing again reads the content.
+        new parser, which gets the framing again, reads the content.
         """
         head = [f"POST / HTTP/{self.request.version}"]
         for name, value in self.request.headers.items():
@@ -133,10 +133,10 @@ class RequestParser:
         self.fields.append((name, value))
 
     def on_headers_complete(self):
-        if self.request is None:  # else told again by ignore_upgrade
+        if self.request is None:  # else ignore_upgrade repeats it
             self.request = self.begin_request()
             self.requests.append(self.request)
-        # What comes now are fields of trailers, if there are some.
+        # Fields that come from now on are trailers.
         self.head, self.target, self.fields = None, b"", []
 
     def begin_request(self):
@@ -177,12 +177,12 @@ def translate(error, data):
     method = METHOD.match(data)
     if isinstance(error, httptools.HttpParserInvalidMethodError) and method:
         if method[1].decode() not in HTTPMethod.__members__:
-            return BadMessage(501)  # else it is garbage behind a request
+            return BadMessage(501)  # else it is garbage after a request
     return BadMessage(400, str(error))
 
 
 def check_head(method, version, fields):
-    """Refuse what the parser lets through; BadMessage says with what."""
+    """Refuse what httptools lets through, by raising BadMessage."""
     if version not in ("1.0", "1.1"):
         raise BadMessage(505)
     if method == "CONNECT":
@@ -198,7 +198,7 @@ def check_head(method, version, fields):
 
 
 def origin_form(method, target):
-    """Return path and query, and Host as an absolute target says it."""
+    """Return path and query, and Host if an absolute target names it."""
     if target.startswith("/") and "#" not in target:
         return target, {}
     absolute = ABSOLUTE.fullmatch(target)

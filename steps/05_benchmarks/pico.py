@@ -40,12 +40,12 @@ def allow_field(methods):
 def json_encoder():
     """Return a function that encodes compact JSON, as bytes.
 
-    JSONEncoder makes another encoder in C at each call; here is one.
+    JSONEncoder makes a new encoder in C at each call; here one is kept.
     """
     slow = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
     if json.encoder.c_make_encoder is None:  # as on PyPy
         return slow.encode
-    # No indent; neither sorted keys nor skipped ones nor NaN.
+    # No indent; keys neither sorted nor skipped; no NaN.
     quote, rest = json.encoder.encode_basestring_ascii, (False, False, False)
     encode = json.encoder.c_make_encoder(
         None, slow.default, quote, None, ":", ",", *rest
@@ -130,7 +130,7 @@ class Pico(UserDict):
         return response
 
     async def conclude(self, request, response):
-        """Return the response when its listeners have seen it."""
+        """Return the response once its listeners have seen it."""
         try:
             await self.hook("response", request, response)
         except (Exception, CancelledError) as error:
@@ -179,10 +179,10 @@ class Pico(UserDict):
         raise HttpError(405, headers={"allow": allow})
 
     def refuse(self, error):
-        """Return the response to an error; only the log is told of others
-        than HttpError."""
+        """Return the response to an error; the client learns nothing of one
+        that is not an HttpError."""
         if isinstance(error, CancelledError) and current_task().cancelling():
-            raise error  # It is meant for us, and not for a part of it.
+            raise error  # We are cancelled, not something we wait for.
         if not isinstance(error, HttpError):
             logger.error("A request failed", exc_info=error)
             error = HttpError(500)
@@ -215,7 +215,7 @@ class Pico(UserDict):
 
 
 def checked(view):
-    """Return a handler; TypeError if it yields: its body may, not it."""
+    """Return a handler; TypeError if it yields: only a body may do that."""
     if inspect.isasyncgenfunction(view) or inspect.isgeneratorfunction(view):
         raise TypeError(f"{view} yields: let it set response.body instead.")
     return view

@@ -10,7 +10,7 @@ from parsing import SLICE, RequestParser
 
 METHODS = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
 LINE = re.compile(rf'({METHODS}) (/[!"$-~]*) HTTP/1\.1')
-# With one of these it takes more than a length to tell what follows.
+# With one of these, a length is not enough to tell what follows.
 DEMANDING = {b"transfer-encoding", b"expect"}
 
 
@@ -18,17 +18,17 @@ class RecallingParser(RequestParser):
     """Lets httptools read the fields of a head once, for all clients.
 
     Most heads differ from others in their first line alone. What is known
-    passed every check: only a whole request without an error is remembered.
+    passed every check: only whole requests without an error are remembered.
     """
 
     max_known = 256  # blocks of fields, each shorter than a slice
     # block: fields, whether to keep alive, length of content if it has one
     known = {}
-    # Requests in a row that may be new, until we look no more: a proxy may
-    # give each one a number.
+    # After so many new requests in a row we stop looking: a proxy may give
+    # each one a number.
     max_new = 16
     left = max_new
-    small = SLICE  # bytes of a piece, in which no limit can be passed
+    small = SLICE  # bytes of a piece in which no limit can be exceeded
 
     def __init_subclass__(cls):
         """Let a class with other limits know only what passed them."""
@@ -43,7 +43,7 @@ class RecallingParser(RequestParser):
             return super().feed(data)
         try:
             known = self.recall(data)
-        except Exception:  # A path may be no text: httptools tells.
+        except Exception:  # A path may not be text: httptools will say so.
             known = False
         if not known:
             self.requests.clear()

@@ -16,12 +16,12 @@ TEXT = "text/plain; charset=utf-8"
 # A token and a field value (RFC 9110, 5.6.2 and 5.5); NUL, which neither may
 # have, stands for the colon until they are checked.
 FIELD_LINE = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+\0[\t -~\x80-\xff]*")
-# What a handler says of these fields is not written as it is.
+# What a handler sets in these fields is not written as it stands.
 OURS = {"content-length", "transfer-encoding", "connection", "date", "upgrade"}
 
 
 def render_head(request, response):
-    """Return the head of a response; ValueError if a field is none."""
+    """Return the head of a response; ValueError if a field is invalid."""
     if isinstance(response.body, str):
         response.headers.setdefault("content-type", TEXT)
         response.body = response.body.encode()
@@ -54,7 +54,7 @@ def field_line(name, value):
 
 
 def checked(line):
-    """Return a line of a head; ValueError if it is no field."""
+    """Return a line of a head; ValueError if it is not a field."""
     if not FIELD_LINE.fullmatch(line):  # it could split the head
         raise ValueError(f"{line!r} is no field.")
     return (line.replace("\0", ": ") + "\r\n").encode("latin-1")
@@ -63,7 +63,7 @@ def checked(line):
 def frame(request, response):
     """Return the fields that tell where the content ends (RFC 9112, 6).
 
-    Where only the end of the connection can, it will not be kept alive.
+    Where only the end of the connection can, it is not kept alive.
     """
     fields, status = b"", response.status
     if status in (204, 205, 304):
@@ -84,7 +84,7 @@ def frame(request, response):
 
 
 def declared(response):
-    """Return the length that a handler says of its stream, if it does."""
+    """Return the length that a handler declares for its stream, if any."""
     if not hasattr(response.body, "__aiter__"):
         kind = type(response.body).__name__
         raise TypeError(
@@ -100,7 +100,7 @@ def declared(response):
 
 
 def render_chunk(data):
-    """Return one chunk (RFC 9112, 7.1); of no data, the last one.
+    """Return one chunk (RFC 9112, 7.1); without data, the last one.
 
     >>> render_chunk(b"hello")
     b'5\\r\\nhello\\r\\n'
