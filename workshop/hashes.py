@@ -4,6 +4,7 @@ Knows: files of a folder, what of them is executed, SHA-256.
 Does not know: what was measured.
 """
 
+import functools
 import hashlib
 import io
 import tokenize
@@ -33,6 +34,7 @@ def sources(folder: Path) -> str:
     return digest.hexdigest()
 
 
+@functools.lru_cache(maxsize=512)  # A page asks for several results.
 def executed(source: str) -> str:
     """Return a program without its comments, docstrings and blank lines.
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import pytest
 
 from workshop.bench import machine, results
-from workshop.bench.arms import EXTENDED
-from workshop.bench.counts import count
+from workshop.bench.arms import Arm, declared, extended
+from workshop.bench.counter import Counter
 from workshop.bench.experiment import find
 from workshop.errors import WorkshopError
 from workshop.hashes import sources
@@ -42,14 +42,18 @@ def test_committed_counts_are_those_of_the_sources_they_name(committed):
         return  # Counts hold for one minor version of Python.
     case = find(committed["experiment"]).HELLO
     old = results.stale(committed)
-    for arm in committed["arms"]:
-        if arm["name"] in old:
-            continue
-        env = {"EXTENSIONS": ",".join(arm["extensions"])}
-        program = EXTENDED if arm["extensions"] else None
-        counts, _ = count(ROOT / arm["folder"], case, program, env)
+    with Counter() as counter:
+        for arm in committed["arms"]:
+            if arm["name"] in old:
+                continue
+            folder, names = ROOT / arm["folder"], arm["extensions"]
+            again = Arm("", folder, declared(folder, case))
+            if names:
+                again = extended("", folder, case, names)
+            counts, _ = counter.count(again)
 
-        assert (arm["name"], asdict(counts)) == (arm["name"], arm["counts"])
+            told = arm["name"], arm["counts"]
+            assert (arm["name"], asdict(counts)) == told
 
 
 def minor(result):
