@@ -21,6 +21,7 @@ def test_suite_checks_lint_format_and_types_of_each_step():
         "ruff check",
         "ruff format",
         "mypy workshop",
+        "tests",
         *(f"mypy {step.name}" for step in all_steps()),
     ]
 

@@ -33,6 +33,8 @@ Run ruff, mypy and the whole suite. WORDS are for pytest, and choose tests.
   python3 start.py test
   python3 start.py test -k wire
   python3 start.py test tests/test_flow.py -x"""
+# Plugins that take a second to import, and are not needed.
+LEAN = ["-p", "no:nbval", "-p", "no:anyio", "-p", "no:pytest_cov"]
 PATIENCE = 30.0  # seconds, for what was interrupted to end by itself
 PROCESSES = (os.cpu_count() or 1) + 1  # One of them waits now and then.
 
@@ -72,6 +74,8 @@ def checks() -> list[Check]:
         Check("ruff check", ["ruff", "check", "."]),
         Check("ruff format", ["ruff", "format", "--check", "."]),
         Check("mypy workshop", ["mypy", "--strict", "workshop"]),
+        # Else each of the processes would compile all tests by itself.
+        Check("tests", ["pytest", "--collect-only", "-qq", *LEAN]),
         *(rooms(step.folder) for step in all_steps()),
     ]
 
@@ -129,9 +133,8 @@ def covered() -> int:
         settings = f"--rcfile={COVERAGE}"
         words = ["-n", str(PROCESSES), "--dist", "loadfile"]
         words += ["--no-loadscope-reorder"]  # workshop.plugin orders them
-        for unused in ("nbval", "anyio", "pytest_cov"):
-            words += ["-p", f"no:{unused}"]  # They take a second to import.
-        tests = python("pytest", *words, env={**data, COVERED: str(COVERAGE)})
+        env = {**data, COVERED: str(COVERAGE)}
+        tests = python("pytest", *words, *LEAN, env=env)
         words = ["coverage", "combine", settings, "-q"]
         Check("coverage", words, env=data).run()
         for rest in Path(folder).glob("data.*"):
