@@ -23,7 +23,6 @@ from workshop import wire
 from workshop.errors import WorkshopError
 from workshop.exchange import MOST, Until, Wire, requested
 from workshop.explain import there
-from workshop.hashes import sources
 from workshop.serving import launched, target
 from workshop.steps import all_steps, find, load
 
@@ -156,62 +155,6 @@ def test_wire_record_names_what_it_was_made_from():
         )
         for number in STEPS
     ]
-
-
-def test_sources_hash_changes_with_the_program_and_not_with_its_tests(
-    tmp_path,
-):
-    (tmp_path / "pico.py").write_bytes(b"a = 1\n")
-    before = sources(tmp_path)
-    (tmp_path / "pico.py").write_bytes(b"a = 1\r\n")
-    (tmp_path / "test_pico.py").write_bytes(b"a = 2\n")
-    same = sources(tmp_path)
-    (tmp_path / "pico.py").write_bytes(b"a = 2\n")
-
-    assert (before == same, before == sources(tmp_path)) == (True, False)
-
-
-BARE = 'def f():\n    return "# a"\n'
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        BARE,
-        '"""A room."""\n\n# Why.\n\n' + BARE,
-        'def f():  # why\n    """Return a.\n\n    # b\n    """\n'
-        '    return "# a"  # why\n',
-    ],
-)
-def test_sources_hash_does_not_change_with_what_is_not_executed(
-    tmp_path, source
-):
-    (tmp_path / "pico.py").write_text(BARE)
-    before = sources(tmp_path)
-    (tmp_path / "pico.py").write_text(source)
-
-    assert sources(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        BARE.replace("# a", "# b"),  # no comment: it is in a string
-        BARE.replace('"# a"', '"""\n\n"""'),
-        BARE.replace('"# a"', '"""\n"""'),
-        'def f():\n    "a"\n    return\n',
-        "def f(:  # no program yet\n",
-        "def f(  # nor is this\n",
-    ],
-)
-def test_sources_hash_changes_with_what_is_executed(tmp_path, source):
-    (tmp_path / "pico.py").write_text(BARE)
-    seen = {sources(tmp_path)}
-    (tmp_path / "pico.py").write_text(source)
-    seen.add(sources(tmp_path))
-    (tmp_path / "pico.py").write_text(source.replace("f", "g"))
-
-    assert len({*seen, sources(tmp_path)}) == 3
 
 
 # The parser of a step, without a socket: bytes in, requests out.

@@ -4,13 +4,23 @@ Knows: files of a folder, what of them is executed, SHA-256.
 Does not know: what was measured.
 """
 
+import ast
 import functools
 import hashlib
-import io
-import tokenize
+import itertools
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from workshop.diffs import only_words
+# A string, which stays as it is; blank lines; a comment.
+QUIET = re.compile(
+    r"""("{3}|'{3}|"|')(?:\\.|(?!\1).)*\1"""
+    r"""|(\n)(?:[ \t]*(?:#[^\n]*)?\n)+"""
+    r"""|[ \t]*#[^\n]*""",
+    re.DOTALL,
+)
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
 def sources(folder: Path) -> str:
@@ -38,18 +48,38 @@ def sources(folder: Path) -> str:
 def executed(source: str) -> str:
     """Return a program without its comments, docstrings and blank lines.
 
-    Who explains a line better does not make it faster or slower. A program
-    that is none yet, as a learner's may be, is returned as it is.
+    To explain a line better does not make it faster or slower. What is not
+    a program yet, as a learner's may be, is returned as it is.
 
     >>> executed("'Doc.'\\n\\nx = '#'  # why\\n")
     "x = '#'"
     """
-    lines, words = source.split("\n"), only_words(source)
+    lines = source.split("\n")
     try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.COMMENT:
-                row, column = token.start
-                lines[row - 1] = lines[row - 1][:column].rstrip()
-    except (SyntaxError, tokenize.TokenError):
+        for at in itertools.chain(*docstrings(ast.parse(source))):
+            lines[at - 1] = ""
+    except (SyntaxError, ValueError):
         return source
-    return "\n".join(line for at, line in enumerate(lines) if at not in words)
+    return QUIET.sub(kept, "\n".join(lines)).strip("\n")
+
+
+def kept(found: re.Match[str]) -> str:
+    """Return what stays of a match: a string, or one line end of many."""
+    return found[0] if found[1] else found[2] or ""
+
+
+def docstrings(tree: ast.Module) -> Iterator[range]:
+    """Yield the lines of docstrings, from 1, that nothing else shares."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        for name in BLOCKS:
+            block = getattr(node, name, ())
+            waiting.extend(block if isinstance(block, list) else ())
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, False):
+            text, *after = node.body
+            lines = range(text.lineno, (text.end_lineno or 0) + 1)
+            beside = {getattr(node, "lineno", 0)}  # a module has none
+            beside |= {statement.lineno for statement in after}
+            if beside.isdisjoint(lines):
+                yield lines
