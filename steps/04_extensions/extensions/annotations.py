@@ -35,7 +35,7 @@ class Place:
 
 
 def header(name=None):
-    """Take an argument from a field; `x_token` is `x-token`."""
+    """Take an argument from a field: `x_token` from `x-token`."""
     return Place("header", name)
 
 
@@ -55,16 +55,16 @@ def content():
 def annotations(app):
     """Let handlers of later routes say what they need, and of which type.
 
-    `async def hello(request, response, name: str, page: int = 1)`: of the
-    path what it names, objects from the content, the rest from the query.
-    What does not fit is a 422 that says where.
+    `async def hello(request, response, name: str, page: int = 1)`: what the
+    path names is taken from it, objects from the content, the rest from the
+    query. What does not fit is answered with a 422 that says where.
     """
     adapt = app.protocols["http"]
     app.protocols["http"] = lambda view: adapt(converting(view))
 
 
 def converting(view):
-    """Return a handler that converts, or the same if there is no need."""
+    """Return a handler that converts, or the view itself if none is needed."""
     arguments = arguments_of(view)
     if not arguments:
         return view
@@ -88,13 +88,13 @@ def converting(view):
 
 
 def arguments_of(view):
-    """Return the annotated parameters behind request and response."""
+    """Return the annotated parameters after request and response."""
     if not getattr(view, "__annotations__", None):
         return []
     behind = list(inspect.signature(view).parameters.values())[2:]
     named = [p for p in behind if p.kind is not p.VAR_KEYWORD]
     own = [p for p in named if p.annotation is not p.empty]
-    # The others may be of a type that only a type checker imports.
+    # The others may have types that only a type checker imports.
     kinds = {p.name: p.annotation for p in own}
     part = SimpleNamespace(__annotations__=kinds, __wrapped__=view)
     hints = get_type_hints(part, include_extras=True)
@@ -102,7 +102,7 @@ def arguments_of(view):
 
 
 class Unfit(Exception):
-    """A value is missing, or of another type."""
+    """A value is missing, or of the wrong type."""
 
 
 class Argument:
@@ -139,7 +139,7 @@ class Argument:
         parameters[self.name] = value
 
     async def value(self, place, request, parameters):
-        """Return the value as its type, or the default if there is none."""
+        """Return the value, converted, or the default if there is none."""
         if place == "content":
             return await self.decoded(request)
         given = parameters.get(self.name)

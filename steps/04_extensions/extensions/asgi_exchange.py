@@ -11,7 +11,7 @@ logger = logging.getLogger("pico")
 
 
 class Cookie(str):
-    """A cookie that is rendered already."""
+    """A cookie that is already rendered."""
 
     OutputString = str.__str__
 
@@ -34,7 +34,7 @@ class Exchange:
     # In the application's task.
 
     async def run(self, application, scope):
-        """Run the application, which may go on behind its answer."""
+        """Run the application, which may go on after its answer."""
         try:
             await application(scope, self.receive, self.send)
             if not self.whole:
@@ -48,16 +48,16 @@ class Exchange:
             self.end()
 
     async def fail(self, error):
-        """Break off what is not whole; the log is told what nobody sees."""
+        """Break off an answer that is not whole; log what nobody sees."""
         if self.over.is_set() and not self.whole:
             return  # The client has left.
         if not (self.whole or self.mute):
-            await self.events.put(error)  # it may be muted meanwhile
+            await self.events.put(error)  # mute may be set meanwhile
         if self.whole or self.mute:
             logger.error("Behind an answer it failed", exc_info=error)
 
     async def receive(self):
-        """Return content, or the news that no more will be wanted."""
+        """Return content, or the news that no more of it is wanted."""
         request = self.request
         waits = not (self.read or request.arrived or request.complete)
         if waits and not self.over.is_set():
@@ -71,7 +71,7 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": more}
 
     async def bring(self):
-        """Await more content, but not behind the answer."""
+        """Await more content, but only until the answer is over."""
         more = asyncio.ensure_future(self.request.source.more(self.request))
         over = asyncio.ensure_future(self.over.wait())
         try:
@@ -90,7 +90,7 @@ class Exchange:
         kind = event["type"]
         wanted = f"http.response.{'body' if self.start else 'start'}"
         if self.whole:
-            return  # What comes behind is ignored, says ASGI.
+            return  # What comes later is ignored, as ASGI says.
         if kind != wanted:
             raise RuntimeError(f"{kind} was sent instead of {wanted}.")
         if not self.start:
@@ -99,7 +99,7 @@ class Exchange:
         if not self.over.is_set():
             self.whole = not event.get("more_body", False)
             if self.mute:
-                await asyncio.sleep(0)  # Others have their turn.
+                await asyncio.sleep(0)  # Let others run.
             else:
                 await self.events.put(event)
         if self.over.is_set() and not self.whole:
@@ -108,7 +108,7 @@ class Exchange:
     # In the connection's task.
 
     async def answer(self, response):
-        """Answer with what the application sends first, and stream on."""
+        """Answer with what the application sends first, then stream on."""
         try:
             await self.reply(await self.next(), response)
         except BaseException:
@@ -116,7 +116,7 @@ class Exchange:
             raise
 
     async def reply(self, event, response):
-        """Begin with the first piece of a body."""
+        """Begin the response, with the first piece of its body."""
         response.status = self.start["status"]
         for name, value in self.start.get("headers", ()):
             add_field(response, name.decode().lower(), value.decode("latin-1"))
@@ -126,7 +126,7 @@ class Exchange:
         if not event.get("more_body", False):
             self.end()
             content = bytes(event.get("body", b""))
-            # HEAD has the fields of GET; of no content, nothing is known.
+            # HEAD has the fields of GET; without content, no length is known.
             if content or not self.mute:
                 response.body = content
 
@@ -137,7 +137,7 @@ class Exchange:
 
     async def pieces(self, event):
         """Yield a body as the client reads it."""
-        # Behind the head of an answer no 100 Continue may come.
+        # After the head of an answer no 100 Continue may come.
         self.request.awaits_continue = False
         try:
             yield event.get("body", b"")
@@ -148,7 +148,7 @@ class Exchange:
             self.end()
 
     def end(self, task=None):
-        """Let an application go on that waits for the client."""
+        """Let an application that waits for the client go on."""
         self.over.set()
         self.task.remove_done_callback(self.end)
         if not self.events.empty():
@@ -156,7 +156,7 @@ class Exchange:
 
 
 def add_field(response, name, value):
-    """Add a field; of the fields only cookies cannot be joined."""
+    """Add a field; cookies are the only fields that cannot be joined."""
     if name == "set-cookie":
         response.cookies[value] = Cookie(value)
     elif name in response.headers:

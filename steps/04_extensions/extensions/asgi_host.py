@@ -1,6 +1,6 @@
 """Serve any ASGI application (asgi.readthedocs.io).
 
-Knows: app; routes, lifespan; what an application is told of a request.
+Knows: app; routes, lifespan; what an application is told about a request.
 Does not know: how requests and messages become events, and events answers.
 """
 
@@ -14,17 +14,17 @@ from routing import Route
 try:
     from extensions.asgi_host_websocket import Talk, wanted
     from extensions.websocket import WebSocket
-except ImportError:  # Then its WebSockets are requests as any.
+except ImportError:  # Then its WebSockets are requests like any other.
     Talk = WebSocket = None
 
 ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
 def asgi_host(application, origins="*", max_size=2**20, compress=True):
-    """Return an app that serves another: run it as any app.
+    """Return an app that serves another: run it like any app.
 
-    The options are those of `websocket`. An ASGI application expects that
-    it is asked whom to let in, from wherever a browser comes.
+    The options are those of `websocket`. An ASGI application expects to
+    be asked whom to let in, wherever a browser comes from.
     """
     options = {"max_size": max_size, "compress": compress}
     return Host(application, origins=origins, **options)
@@ -34,7 +34,7 @@ class Host(Pico):
     """Answers at its own routes; elsewhere the application does."""
 
     WebSocket = WebSocket
-    grace = 10  # seconds for what goes on behind the last answer
+    grace = 10  # seconds for what goes on after the last answer
 
     def __init__(self, application, **options):
         super().__init__()
@@ -55,7 +55,7 @@ class Host(Pico):
         else:
             exchange = Exchange(request)
         before = vars(request.source).get("exchange", lambda: None)()
-        if before:  # It may work on unheard, but not behind the next one.
+        if before:  # It may go on unheard, but only until the next request.
             before.end()
         request.source.exchange = ref(exchange)
         scope = {**scope_of(request), "state": self.lifespan.state.copy()}
@@ -74,7 +74,7 @@ class Host(Pico):
         await self.lifespan.ask("lifespan.startup")
 
     async def shutdown(self):
-        """Let what was begun end, but not for ever."""
+        """Wait for what still goes on, but not for ever."""
         await self.lifespan.ask("lifespan.shutdown")
         if tasks := set(self.tasks):
             _, pending = await asyncio.wait(tasks, timeout=self.grace)
@@ -85,7 +85,7 @@ class Host(Pico):
 
 
 def scope_of(request):
-    """Return what an application is told of a request."""
+    """Return what an application is told about a request."""
     info = request.source.transport.get_extra_info
     path, _, query = request.url.encode().partition(b"?")
     fields = request.headers.items()
@@ -105,7 +105,7 @@ def scope_of(request):
 
 
 class Lifespan:
-    """Tells an application of start and end; it need not listen."""
+    """Tells an application of startup and shutdown; it need not listen."""
 
     def __init__(self):
         self.state, self.ended = {}, False
@@ -116,12 +116,12 @@ class Lifespan:
         try:
             await application(scope, self.asked.get, self.told.put)
         except (Exception, asyncio.CancelledError):
-            pass  # That is how one says: I know no lifespan.
+            pass  # That is how it says that it knows no lifespan.
         self.ended = True
         await self.told.put({"type": "ended"})
 
     async def ask(self, kind):
-        """Pass an event on; RuntimeError if the application cannot do it."""
+        """Pass an event on; RuntimeError if the application says it failed."""
         if self.ended:
             return
         await self.asked.put({"type": kind})

@@ -16,8 +16,8 @@ DENIAL = "websocket.http.response"
 
 
 def wanted(request):
-    """Return whether a request is a handshake; who cannot make one may
-    ask to upgrade, and is answered as any (RFC 9110, 7.8)."""
+    """Return whether a request is a handshake; any other may ask to
+    upgrade, too, and is answered all the same (RFC 9110, 7.8)."""
     fields = request.headers
     return (
         (request.method, request.version) == ("GET", "1.1")
@@ -27,10 +27,10 @@ def wanted(request):
 
 
 class Talk(Exchange):
-    """One handshake; and if it is accepted, what is said behind it."""
+    """One handshake and, if it is accepted, what is said after it."""
 
     def __init__(self, request, **options):
-        # Of the subprotocols the application chooses.
+        # It is the application that chooses a subprotocol.
         self.core = protocol(request, subprotocols=(), **options)
         self.handshake = negotiate(request, self.core)
         super().__init__(request)
@@ -40,7 +40,7 @@ class Talk(Exchange):
     # In the application's task.
 
     async def run(self, application, scope):
-        """Run the application; if it ends, so does the WebSocket."""
+        """Run the application; when it ends, so does the WebSocket."""
 
         async def whole(scope, receive, send):
             await application(self.told(scope), receive, send)
@@ -135,7 +135,7 @@ class Talk(Exchange):
         return establish(self.request, self.core, self.handshake)
 
     async def talk(self, request, ws):
-        """Wait for the end; raise what the application failed of."""
+        """Wait for the end; raise what the application failed with."""
         await ws.lost.wait()
         if not self.events.empty():
             await self.next()
@@ -145,7 +145,7 @@ class Talk(Exchange):
         self.decided.set()
 
     def told(self, scope):
-        """Return what the application is told of the handshake."""
+        """Return what the application is told about the handshake."""
         scope = {**scope, "type": "websocket"}
         del scope["method"]
         fields = self.request.headers

@@ -1,4 +1,4 @@
-"""Read requests from an ASGI server, and hear that a client has left.
+"""Read requests from an ASGI server, and hear when a client has left.
 
 Knows: scope and receive; requests; tasks of asyncio and of trio.
 Does not know: responses; the server.
@@ -16,7 +16,7 @@ except ImportError:  # Then no server runs on it.
 
 
 def read_request(app, scope, source):
-    """Return a request that is read as one of our own connections is."""
+    """Return a request as one of our own connections would read it."""
     path = scope.get("raw_path") or quote(scope["path"]).encode()
     root = quote(scope.get("root_path", "")).encode()
     url = path.removeprefix(root) or b"/"
@@ -60,8 +60,8 @@ def running_on_trio():
 
 
 async def turn():
-    """Let others have their turn, and the news that a client has left."""
-    if not running_on_trio():  # where to send is to wait
+    """Let others run, and hear whether the client has left."""
+    if not running_on_trio():  # on trio, to send is to wait
         await asyncio.sleep(0)
 
 
@@ -70,13 +70,13 @@ class Source:
 
     def __init__(self, scope, receive):
         self.scope, self.receive = scope, receive
-        self.transport = self  # as far as extensions ask for it
+        self.transport = self  # as far as extensions need one
         self.peer = scope.get("client")
         self.left = self.answered = False
-        self.ws = None  # or what was opened instead of an answer
+        self.ws = None  # or the WebSocket opened instead of an answer
 
     def get_extra_info(self, name, default=None):
-        """Return what the server knows, by the words of asyncio."""
+        """Return what the server knows, under the names of asyncio."""
         secure = self.scope["scheme"] in ("https", "wss") or None
         known = {
             "peername": self.peer,

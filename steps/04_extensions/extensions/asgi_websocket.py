@@ -12,13 +12,13 @@ from extensions.websocket import ConnectionClosed, check_message
 from extensions.websocket_handshake import agree, protocol
 from messages import HttpError
 
-# daphne does not tell.
+# What daphne leaves out.
 DEFAULTS = {"http_version": "1.1", "scheme": "ws", "method": "GET"}
 DENIAL = "websocket.http.response"
 
 
 class Handshake(Source):
-    """Where a WebSocket is accepted or denied, and what is heard of it."""
+    """Where a WebSocket is accepted or denied, and where it is heard."""
 
     kinds = {}  # of WebSockets whose frames are the server's
 
@@ -44,16 +44,16 @@ class Handshake(Source):
         return self.ws
 
     async def deny(self, event):
-        """Send an event of an answer; some servers know but a 403."""
+        """Send an event of an answer; some servers can send only a 403."""
         if DENIAL in self.scope.get("extensions", ()):
             await self.send({**event, "type": f"websocket.{event['type']}"})
         elif event["type"] == "http.response.start":
             await self.send({"type": "websocket.close"})
 
     async def see(self, cancel):
-        """Hear the client, and cancel a handler that goes on behind the end.
+        """Hear the client, and cancel a handler that goes on after the end.
 
-        granian says no goodbye as long as somebody listens.
+        granian says no goodbye while somebody listens.
         """
         if running_on_trio():
             return await super().see(cancel)
@@ -79,14 +79,14 @@ class Handshake(Source):
             self.ws.lose(event.get("code", 1005), event.get("reason"))
 
     def abort(self):
-        """Do nothing: a server ends a connection when its handler does."""
+        """Do nothing: the server ends a connection when its handler ends."""
 
 
 class Served:
-    """What differs if not frames are sent, but events."""
+    """What differs when events are sent instead of frames."""
 
     end = None  # its code and reason
-    room = None  # an event, while there is none for another message
+    room = None  # an event, while there is no room for another message
 
     @property
     def open(self):
@@ -132,10 +132,10 @@ class Served:
         except OSError as error:
             self.lose(1006, "")
             raise self.ending() from error
-        await asyncio.sleep(0)  # Few servers let us wait: others, too, send.
+        await asyncio.sleep(0)  # Few servers wait in `send`: let others send.
 
     def leave(self, code, reason=""):
-        """Say goodbye, unless it was said; hear nothing from now on."""
+        """Say goodbye, unless that was done; hear nothing from now on."""
         if self.open:
             self.end = code, reason
             self.news.set()
@@ -146,7 +146,7 @@ class Served:
         if not self.lost.is_set():
             code, reason = self.end
             if self.transport.is_daphne and 1000 < code < 3000:
-                code += 3000  # It sends no others than those of users.
+                code += 3000  # It sends no codes but those of users.
             words = {"code": code, "reason": reason}
             with suppress(Exception):  # It has ended already.
                 await self.transport.send({"type": "websocket.close", **words})

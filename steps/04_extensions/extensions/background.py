@@ -1,4 +1,4 @@
-"""Work on when the answer is made.
+"""Go on working once the answer is made.
 
 Knows: app, response; tasks, their errors, their end.
 Does not know: the connection; what the work is.
@@ -16,8 +16,8 @@ def background(app, grace=10, at_once=100):
     answer is made, and is forgotten if an error is answered instead.
 
     `app.background(work, *args)` begins at once. Coroutines run in tasks,
-    other functions in threads: up to `at_once` of them, the rest waits. At
-    shutdown all have `grace` seconds to end; a thread cannot be cancelled.
+    other functions in threads: up to `at_once` of them run, the rest wait.
+    At shutdown all have `grace` seconds to end; a thread cannot be cancelled.
     """
     crew = Crew(grace, at_once)
     app.background = crew.begin
@@ -27,7 +27,7 @@ def background(app, grace=10, at_once=100):
         later = ()
 
         def after(self, work, *args, **kwargs):
-            """Call a function with these arguments behind the answer."""
+            """Call a function with these arguments after the answer."""
             self.later = (*self.later, (checked(work), args, kwargs))
 
     app.Response = Response
@@ -44,7 +44,7 @@ def background(app, grace=10, at_once=100):
 
 
 def checked(work):
-    """Return a function; TypeError if it was called already."""
+    """Return a function; TypeError if it has already been called."""
     if inspect.iscoroutine(work):
         work.close()
     if not callable(work):
@@ -53,7 +53,7 @@ def checked(work):
 
 
 async def followed(pieces, crew, later):
-    """Yield a body, and then begin."""
+    """Yield a body, then begin the work."""
     begun = False
     try:
         async for piece in pieces:
@@ -69,7 +69,7 @@ async def followed(pieces, crew, later):
 
 
 class Crew:
-    """The work that goes on; a task that nobody holds may be collected."""
+    """Holds the work that goes on: a task nobody holds may be collected."""
 
     def __init__(self, grace, at_once):
         self.grace, self.slots = grace, asyncio.Semaphore(at_once)
@@ -99,7 +99,7 @@ class Crew:
                 logger.exception("Behind an answer %r failed", work)
 
     async def end(self):
-        """Wait for all, also for what they begin, but not for ever."""
+        """Wait for all tasks, and those that they begin, but not for ever."""
         try:
             async with asyncio.timeout(self.grace):
                 while self.tasks:

@@ -1,4 +1,4 @@
-"""Refuse who cannot take what a route sends (RFC 9110, 12.5.1).
+"""Refuse clients that cannot take what a route sends (RFC 9110, 12.5.1).
 
 Knows: request, response, routes; media types.
 Does not know: the connection; how a handler makes what it sends.
@@ -14,7 +14,7 @@ WEIGHT = re.compile(r"\s*q\s*=\s*(0(\.\d{0,3})?|1(\.0{0,3})?)\s*", re.I)
 def content_negotiation(app):
     """Answer 406 where Accept rules out all that a route sends.
 
-    `@app.route(path, accepts=["application/json", "text/html"])` names it,
+    `@app.route(path, accepts=["application/json", "text/html"])` lists it,
     the preferred first; the handler finds the choice in
     `request["accepted"]`.
     """
@@ -49,7 +49,7 @@ def best(offers, accept):
 
 
 def parse(accept):
-    """Return the weights of the ranges of media types; none is all.
+    """Return the weight of each media range; none at all means any type.
 
     >>> parse("text/html;level=1;q=0.3, */*")
     {'text/html;level=1': 0.3, '*/*': 1.0}

@@ -26,8 +26,8 @@ def cors(
 ):
     """Allow any origin, or one, or several, or `https://*.example.org`.
 
-    A browser need not ask again for `max_age` seconds. Methods are those
-    of each path, if none are named.
+    A browser need not ask again for `max_age` seconds. If no methods are
+    named, they are those of each path.
     """
     origins = listed(origin, credentials)
     known = re.compile("|".join(map(pattern, origins))).fullmatch
@@ -47,8 +47,8 @@ def cors(
             return False
         response.status = 204
         if known(request.origin):
-            # No method is empty: all that the path allows comes back. An app
-            # that answers without routes, as asgi_host does, may know others.
+            # No route has this method: all that the path allows come back. An
+            # app that answers without routes, like asgi_host, may know others.
             _, _, allowed = app.router.match("", request.path)
             every = fields(allow_methods=[allow_field(allowed or METHODS)])
             response.headers.update(every | asked)
@@ -61,7 +61,7 @@ def cors(
         if "*" in origins:
             dict.update(response.headers, ANYBODY | told)
             return
-        # What is answered depends on who asks: caches must know.
+        # The answer depends on who asks: caches must know.
         vary = dict.setdefault(response.headers, "vary", "Origin")
         if vary != "Origin":
             response.headers["vary"] = f"{vary}, Origin"
@@ -72,8 +72,8 @@ def cors(
 
 
 def listed(origin, credentials):
-    """Return all origins; ValueError if any site would get credentials,
-    and so could act as the user."""
+    """Return all origins; ValueError if just any site would get credentials,
+    and could so act as the user."""
     origins = [origin] if isinstance(origin, str) else list(origin)
     if credentials and not {"*", "null"}.isdisjoint(origins):
         raise ValueError("Credentials need an origin with a name.")
@@ -81,7 +81,7 @@ def listed(origin, credentials):
 
 
 def pattern(origin):
-    """Return the regex of an origin; ValueError if it is none."""
+    """Return the regex for an origin; ValueError if it is not an origin."""
     if origin == "*":
         return ".*"
     if origin != "null" and not ORIGIN.fullmatch(origin):

@@ -9,8 +9,8 @@ def errors(app):
     """Return `error_handler`, which is also `app.error_handler` from now on.
 
     `@app.error_handler(KeyError)` decorates `(request, response, error)`,
-    which changes the answer. Of several the one nearest to the class of
-    the exception is called, HttpError and its subclasses included.
+    which changes the answer. Of several, the one nearest to the class of
+    the exception is called; HttpError and its subclasses count, too.
     """
     handlers = Handlers()
     app.listen("error")(handlers.handle)

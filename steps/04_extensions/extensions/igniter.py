@@ -1,4 +1,4 @@
-"""Greet who starts the app.
+"""Greet whoever starts the app.
 
 Knows: app; its routes.
 Does not know: the connection; the address, which the server prints.

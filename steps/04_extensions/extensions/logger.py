@@ -12,7 +12,7 @@ import time
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 
-DELAY, MANY = 0.1, 500  # seconds and lines that wait for each other
+DELAY, MANY = 0.1, 500  # seconds, or lines, until all are written
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -55,7 +55,7 @@ def common(request, response):
 
 
 def as_json(request, response):
-    """Return a line of JSON, which also tells how long it took."""
+    """Return a line of JSON, which also shows how long it took."""
     now = time.perf_counter()
     seconds = now - getattr(request, "started", now)
     line = {
@@ -83,7 +83,7 @@ def address(request):
 
 
 def size(request, response):
-    """Return the bytes of the content; None if they are not known yet."""
+    """Return how many bytes the content has; None if that is not known yet."""
     body = response.body
     if request.method == "HEAD":
         return 0

@@ -16,12 +16,12 @@ def mount(app, prefix, other):
     """Let another app answer what is below a prefix.
 
     Its routes, hooks and errors are its own; the hooks of the outer app
-    frame them. ValueError for a prefix with a placeholder.
+    run around them. ValueError for a prefix with a placeholder.
     """
     prefix = prefix.rstrip("/")
     if not (prefix + "/").startswith("/") or "{" in prefix:
         raise ValueError(f"{prefix!r} is no prefix: it looks like /api.")
-    kinds = {}  # of requests inside, by what they are outside
+    kinds = {}  # classes of requests inside, by those outside
 
     async def startup():
         app.Protocol = both(app.Protocol, other.Protocol)
@@ -39,22 +39,22 @@ def mount(app, prefix, other):
         view = seen(request, other, path, kinds[kind])
         with inside(request, view):
             inner = await other.answer(request)
-        # What the inner route says of itself, as compress=False, holds here.
+        # What the inner route says of itself, like compress=False, holds here.
         request.route = view["route"] or request.route
         response.status, response.body = inner.status, inner.body
-        # That of a HEAD is closed, and not begun.
+        # The body of a HEAD is closed, never begun.
         if hasattr(inner.body, "__aiter__") and request.method != "HEAD":
             response.body = streamed(inner.body, request, view)
         response.headers.update(inner.headers)
         response.cookies.update(inner.cookies)
 
     for path in (prefix, prefix + "/", prefix + "/{path:path}"):
-        if path:  # The inner app says what it reads of the content.
+        if path:  # The inner app decides what it reads of the content.
             app.route(path, METHODS, lazy_body=True)(enter)
 
 
 def seen(request, app, path, kind):
-    """Return what differs for who looks at a request from an inner app."""
+    """Return what differs in a request when an inner app looks at it."""
     path, question, query = "/" + path, *request.url.partition("?")[1:]
     return {
         "__class__": kind,
@@ -80,7 +80,7 @@ def inside(request, view):
 
 
 async def streamed(body, request, view):
-    """Yield a body that is made as its handler was called: inside."""
+    """Yield a body, made where its handler was called: inside."""
     with inside(request, view):
         try:
             async for piece in body:
@@ -91,7 +91,7 @@ async def streamed(body, request, view):
 
 
 def both(first, second):
-    """Return a class with what extensions added to each app."""
+    """Return a class with what extensions added to either app."""
     for each, other in ((first, second), (second, first)):
         if issubclass(each, other):
             return each

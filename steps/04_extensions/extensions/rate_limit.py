@@ -20,8 +20,8 @@ def rate_limit(
     """Answer 429 to whoever asks more than `limit` times in `per` seconds.
 
     X-Forwarded-For counts only if it comes from one of `proxies`: addresses
-    or networks, or "unix" for who comes without an address. No more than
-    `clients` buckets are kept; the one that rests for longest goes first.
+    or networks, or "unix" for a peer without an address. No more than
+    `clients` buckets are kept; the one unused for longest goes first.
     """
     if limit < 1 or per <= 0 or clients < 1:
         raise ValueError(
@@ -47,7 +47,7 @@ def rate_limit(
 
 
 class Proxies:
-    """Those who are believed when they say for whom they ask."""
+    """The peers that we believe when they say for whom they ask."""
 
     def __init__(self, proxies):
         proxies = [proxies] if isinstance(proxies, str) else proxies
@@ -56,7 +56,7 @@ class Proxies:
         self.some = bool(proxies)
 
     def client(self, request):
-        """Return the address of who asks, or its network for IPv6."""
+        """Return the address of the client, or its network for IPv6."""
         peer = request.source and request.source.peer
         address = peer[0] if peer else "unix"
         try:
@@ -68,9 +68,9 @@ class Proxies:
             return address
 
     def forwarded(self, address, chain):
-        """Return the last of a chain who is none of our proxies.
+        """Return the last address of a chain that is not one of our proxies.
 
-        What is no address ends the chain: anybody may have written it.
+        What is not an address ends the chain: anybody may have written it.
         """
         while chain and self.trusts(address):
             try:
@@ -93,7 +93,7 @@ def parsed(address):
 
 
 def network(address):
-    """Return the /64 that an IPv6 client has all addresses of.
+    """Return the /64 of which an IPv6 client has all addresses.
 
     >>> network("2001:db8::1"), network("::ffff:192.0.2.1")
     ('2001:db8::/64', '192.0.2.1')

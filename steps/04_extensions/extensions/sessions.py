@@ -10,7 +10,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from time import time
 
-MAX_COOKIE = 4096  # bytes, as browsers (RFC 6265, 6.1)
+MAX_COOKIE = 4096  # bytes, as in browsers (RFC 6265, 6.1)
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -20,8 +20,8 @@ def sessions(
     """Keep a dict for each client: `request["session"]`.
 
     The first of the keys signs, all of them are believed: put a new one in
-    front, and leave out the old one when `max_age` (seconds) has passed.
-    Without a key one is made, which nobody knows after a restart.
+    front, and drop the old one when `max_age` (seconds) has passed. If no
+    key is given, one is made, which nobody knows after a restart.
     """
     if isinstance(keys, (str, bytes)):
         raise TypeError('The keys are a list: sessions(app, keys=["..."]).')
@@ -29,7 +29,7 @@ def sessions(
     if max_age < 1:
         raise ValueError("A session lasts for at least a second.")
     attributes = {"httponly": True, "samesite": "Lax", **attributes}
-    app.Cookies().set(cookie, "", **attributes)  # or tell which is none
+    app.Cookies().set(cookie, "", **attributes)  # raises, naming invalid ones
 
     def read(request):
         text = request.cookies.get(cookie, "")
@@ -55,7 +55,7 @@ def sessions(
 def with_session(kind, own, read):
     """Return a class of requests that have a session once it is asked for.
 
-    It has a name of its own, as an app that is mounted may have another.
+    The session has its own name, as a mounted app may have another one.
     """
 
     class Request(kind):
@@ -79,7 +79,7 @@ def with_session(kind, own, read):
             return session
 
         def get(self, name, default=None):
-            # Since Python 3.12 UserDict.get asks for nothing that is missing.
+            # Since Python 3.12 UserDict.get does not call __missing__.
             asked = name == "session"
             return self[name] if asked else super().get(name, default)
 
@@ -116,8 +116,8 @@ def sign(name, text, key):
 
 
 def check_size(cookie):
-    """ValueError if name, value and attributes are more than browsers keep,
-    which forget it then without a word."""
+    """Raise ValueError if name, value and attributes are more than browsers
+    keep: they drop such a cookie without a word."""
     if len(cookie) > MAX_COOKIE:
         raise ValueError(
             f"A session of {len(cookie)} bytes fits in no cookie: keep what"

@@ -6,5 +6,5 @@ Does not know: how a server works.
 
 
 def simple_server(app, port=3579, host="127.0.0.1"):
-    """Serve until Ctrl-C, by default at Roll's own port."""
+    """Serve until Ctrl-C, by default on Roll's own port."""
     app.run(host, port)

@@ -17,13 +17,13 @@ UNFIT = re.compile("[\r\n\0]")
 FIELDS = {
     "content-type": "text/event-stream",
     "cache-control": "no-cache",
-    "x-accel-buffering": "no",  # nginx holds back what is not whole
+    "x-accel-buffering": "no",  # else nginx holds back what is not whole
 }
 
 
 @dataclass
 class Event:
-    """One event; the browser repeats the last `id` when it comes again.
+    """One event; the browser repeats the last `id` when it reconnects.
 
     >>> Event("one\\ntwo", event="news", id=7).encode()
     b'event: news\\nid: 7\\ndata: one\\ndata: two\\n\\n'
@@ -32,7 +32,7 @@ class Event:
     data: str | None = None
     event: str | None = None
     id: str | int | None = None
-    retry: int | None = None  # milliseconds until it comes again
+    retry: int | None = None  # milliseconds until it reconnects
 
     def __post_init__(self):
         if not isinstance(self.data, str | None):
@@ -56,7 +56,7 @@ class Event:
 def sse(app, heartbeat=15):
     """Let `@app.route(path, protocol="sse")` register async generators:
     `async def news(request, response)`, which yields text, an `Event`, or
-    anything else for JSON.
+    anything else, sent as JSON.
 
     After `heartbeat` seconds of silence a comment is sent, so that proxies
     do not give up, and a client that has left is noticed.
@@ -101,7 +101,7 @@ async def registered(stream, streams, connection):
 
 
 class Stream:
-    """Runs a generator in one task, from begin to end.
+    """Runs a generator in one task, from beginning to end.
 
     So `asyncio.timeout` and the like work in it across a `yield`, and a
     heartbeat does not disturb it. It is one event ahead of the client.
@@ -129,7 +129,7 @@ class Stream:
         return Event(event).encode()
 
     async def pieces(self):
-        """Yield what to send, until the generator or its client ends."""
+        """Yield what to send until the generator ends or the client leaves."""
         self.task = asyncio.create_task(self.produce())
         self.task.add_done_callback(lambda task: self.news.set())
         try:

@@ -21,7 +21,7 @@ TAG = re.compile(r'"[^"]*"')
 DATE = re.compile(r".*:\d\d (?:GMT|\d{4})")
 # One range; many are answered with the whole file (RFC 9110, 14.2).
 RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.I)
-# Slashes, streams and devices of Windows, which are no files there.
+# Slashes, streams and devices of Windows, which are not files there.
 DEVICE = r"(?:con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)"
 FOREIGN = re.compile(rf"[\\:]|(?:^|/){DEVICE}[ .]*(?:\.[^/]*)?(?:/|$)", re.I)
 
@@ -48,7 +48,7 @@ def static(
 
 
 def find(root, path, index):
-    """Return the file of a path; 404 unless it is one, and below `root`.
+    """Return the file at a path; 404 unless it is a file below `root`.
 
     The path is resolved before it is compared: `..` and symbolic links lead
     nowhere else. Absolute paths (`//etc/passwd`) are not looked at.
@@ -91,14 +91,14 @@ def known(request, response):
         ours = mktime_tz(parsedate_tz(response.headers["last-modified"]))
         return since is not None and ours <= since
     except (IndexError, TypeError, ValueError, OverflowError):
-        return False  # a date that is none does not count
+        return False  # an invalid date does not count
 
 
 def wanted(request, response, size):
     """Return where to start and stop; a part of the file is a 206."""
     asked = RANGE.fullmatch(request.headers.get("range", ""))
     headers, tag = response.headers, response.headers["etag"]
-    # By its date a file is not known: it may have been sent compressed.
+    # A date does not identify a file: it may have been sent compressed.
     same = request.headers.get("if-range", tag) == tag
     if not (asked and same and request.method == "GET"):
         return 0, size
@@ -106,7 +106,7 @@ def wanted(request, response, size):
     start = int(first) if first else max(size - int(suffix), 0)
     stop = min(int(last) + 1, size) if last else size
     if (last and int(last) < int(first)) or (suffix and not size):
-        return 0, size  # No range at all; or the end of nothing, which is it.
+        return 0, size  # Not a range; or the end of an empty file: all of it.
     if start >= size:
         raise HttpError(416, headers={"content-range": f"bytes */{size}"})
     response.status = 206
@@ -121,7 +121,7 @@ async def pieces(file, start, stop):
         while start < stop:
             size = min(PIECE, stop - start)
             piece = await asyncio.to_thread(opened.read, size)
-            if not piece:  # it was cut meanwhile
+            if not piece:  # the file was cut meanwhile
                 break
             start += len(piece)
             yield piece

@@ -89,7 +89,7 @@ class Client:
         protocol.data_received(data)
         try:
             return await read(reader, transport.stream)
-        except BaseException:  # as a timeout is: the client hangs up
+        except BaseException:  # such as a timeout: the client hangs up
             transport.abort()
             raise
         finally:
@@ -127,7 +127,7 @@ class Memory(asyncio.Transport):
     abort = close
 
     def pause_reading(self):
-        """Do nothing: all came at once."""
+        """Do nothing: everything came at once."""
 
     resume_reading = pause_reading
 
@@ -153,7 +153,7 @@ def encode(body, content_type):
 
 
 async def read(reader, stream):
-    """Return the answer; ConnectionError if it is none or not whole."""
+    """Return the answer; ConnectionError if none comes, or not all of it."""
     head, body, event = None, bytearray(), None
     try:
         while not isinstance(event, h11.EndOfMessage):

@@ -19,9 +19,9 @@ def websocket(
     """Let `@app.route(path, protocol="websocket")` register such handlers:
     `async def chat(request, ws, **parameters)`.
 
-    Browsers may come from pages of the same origin, or else from `origins`;
-    "*" is any. Messages have up to `max_size` bytes, also when they are
-    decompressed. A route may say otherwise by options of the same names.
+    Browsers may come from pages of the same origin, or from `origins` instead;
+    "*" is any. Messages have up to `max_size` bytes, also after they are
+    decompressed. A route may override these by options of the same names.
     """
     options = {
         "origins": origins,
@@ -54,23 +54,23 @@ async def converse(request, ws, view, parameters):
         await ws.close(1011)
         raise
     finally:
-        ws.transport.abort()  # if it is not closed, nobody waits any more
+        ws.transport.abort()  # unless it is closed: nobody waits any more
         request.source.app.connections.discard(ws)
         await request.app.hook("websocket_disconnect", request, ws)
 
 
 async def talk(request, ws, view, parameters):
-    """Call the handler; it is no error that its client has left."""
+    """Call the handler; it is not an error if its client has left."""
     try:
         if not await request.app.hook("websocket_connect", request, ws):
             await view(request, ws, **parameters)
     except* ConnectionClosed:
-        if ws.open:  # It was another one.
+        if ws.open:  # It was that of another one.
             raise
 
 
 def check_message(message):
-    """TypeError if a message is neither text nor bytes."""
+    """Raise TypeError if a message is neither text nor bytes."""
     if not isinstance(message, (str, bytes, bytearray, memoryview)):
         raise TypeError(
             f"A message is text or bytes, and no {type(message).__name__}:"
@@ -93,7 +93,7 @@ class WebSocket(FrameFlow):
         super().__init__(core, transport)
         self.subprotocol = core.subprotocol
         self.task = asyncio.current_task()
-        self.message, self.is_text = bytearray(), False  # that has begun
+        self.message, self.is_text = bytearray(), False  # one that has begun
 
     def collect(self, frame):
         """Add a frame to the message that it is a part of."""
@@ -130,9 +130,9 @@ class WebSocket(FrameFlow):
             yield message
 
     async def send(self, message):
-        """Send text or bytes, once the client has read what was before."""
+        """Send text or bytes, once the client has read what came before."""
         check_message(message)
-        while not self.writable.is_set():  # Another part may be quicker.
+        while not self.writable.is_set():  # Another task may be quicker.
             await self.writable.wait()
         if not self.open or self.lost.is_set():
             raise self.ending()
@@ -141,11 +141,11 @@ class WebSocket(FrameFlow):
         else:
             self.core.send_binary(message)
         self.flush()
-        # Others have their turn, and the news that the client has left.
+        # Let others run, and hear whether the client has left.
         await asyncio.sleep(0)
 
     def leave(self, code, reason=""):
-        """Say goodbye, unless it was said; ignore messages from now on."""
+        """Say goodbye, unless that was done; ignore messages from now on."""
         if self.open:
             self.core.send_close(code, reason)
             self.leaving = True
@@ -161,7 +161,7 @@ class WebSocket(FrameFlow):
         await self.lost.wait()
 
     def ending(self):
-        """Return the exception that says how it ended: 1006 is a break."""
+        """Return the exception for how it ended: 1006 if it broke off."""
         end = self.core.close_rcvd or self.core.close_sent
         if end is None:
             return ConnectionClosed(1006, "")

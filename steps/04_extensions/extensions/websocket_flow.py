@@ -21,7 +21,7 @@ PIECE = 2**16  # bytes of a long message that are written at once
 
 
 def pieces(parts):
-    """Yield parts piece by piece; an empty one, which ends all, as it is."""
+    """Yield parts piece by piece; an empty one, which is the end, as it is."""
     for part in parts:
         starts = range(0, len(part), PIECE) or [0]
         yield from [part[start : start + PIECE] for start in starts]
@@ -34,10 +34,10 @@ class FrameFlow(asyncio.Protocol):
     """
 
     max_queue = 16  # messages that nobody has received yet
-    ping_interval = 20  # of silence, and once more for the pong
+    ping_interval = 20  # of silence, and as long again for the pong
     close_timeout = 5  # until the client, too, has said goodbye
     write_timeout = 30  # without a byte that the client reads
-    patience = 2  # with a handler that goes on behind the end
+    patience = 2  # with a handler that goes on after the end
 
     def __init__(self, core, transport):
         self.core, self.transport = core, transport
@@ -47,7 +47,7 @@ class FrameFlow(asyncio.Protocol):
         self.lost = asyncio.Event()
         self.writable.set()
         self.leaving = self.paused = self.pinged = self.later = False
-        # eof: whether nothing comes behind what is unparsed
+        # eof: whether nothing comes after what is unparsed
         self.eof, self.heard, self.sight, self.since = False, 0, None, 0.0
 
     # Bytes that come.
@@ -77,7 +77,7 @@ class FrameFlow(asyncio.Protocol):
         return self.open and (crowded or not self.writable.is_set())
 
     def parse(self):
-        """Take a slice apart if there is room; then it is others' turn."""
+        """Take a slice apart if there is room; then others may run."""
         self.flush()
         if self.unparsed and not (self.full or self.later):
             self.take()
@@ -120,8 +120,8 @@ class FrameFlow(asyncio.Protocol):
             if data := self.outgoing.popleft():
                 self.transport.write(data)
             elif self.transport.can_write_eof():
-                # With bytes unread, to close would be a reset, which may
-                # take our last words away (RFC 6455, 7.1.1).
+                # With bytes unread, closing would be a reset, which may
+                # cost the client our last words (RFC 6455, 7.1.1).
                 with suppress(OSError):  # It has left meanwhile.
                     self.transport.write_eof()
             else:
@@ -134,10 +134,10 @@ class FrameFlow(asyncio.Protocol):
         self.writable.set()
         self.parse()
 
-    # Time that passes: the server calls this, as it does of a connection.
+    # Time that passes: the server calls this, as it does for a connection.
 
     def expire(self, now):
-        """End what takes too long; ask who is silent."""
+        """End what takes too long; ping a client that is silent."""
         limit, sight = self.look()
         if sight != self.sight:
             self.sight, self.since = sight, now
@@ -157,12 +157,12 @@ class FrameFlow(asyncio.Protocol):
         return self.ping_interval, (self.heard, self.pinged)
 
     def give_up(self):
-        """Ask for a pong if that was not done; or else end it."""
+        """Ask for a pong, unless that was done; otherwise end it."""
         if self.lost.is_set():
             self.patience = None  # One cancellation is enough.
             self.task.cancel()
         elif self.sight in ("paused", (self.heard, False)):
-            # A pong would not be read, but to write fails if it has left.
+            # A pong would not be read, but writing fails if it has left.
             self.pinged, self.sight = not self.paused, None
             self.core.send_ping(b"")
             self.flush()

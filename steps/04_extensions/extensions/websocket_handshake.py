@@ -20,7 +20,7 @@ from websockets.server import ServerProtocol
 
 from messages import HttpError
 
-# As the library has it: less memory for each connection, a little longer.
+# The library's own: less memory for each connection, slightly longer data.
 DEFLATE = ServerPerMessageDeflateFactory(
     server_max_window_bits=12,
     client_max_window_bits=12,
@@ -35,7 +35,7 @@ NO_UPGRADE = (
 
 
 class Deflate(PerMessageDeflate):
-    """Compression that may not end: zlib would keep all that comes then."""
+    """Compression that must not end: zlib would keep all that comes after."""
 
     def decode(self, frame, **limits):
         decoded = super().decode(frame, **limits)
@@ -53,7 +53,7 @@ async def accept(request, **options):
 
 
 def protocol(request, origins, subprotocols, max_size, compress):
-    """Return what knows the rules of a WebSocket, and our own."""
+    """Return an object that knows the rules of WebSockets, and our own."""
     if isinstance(subprotocols, str):
         subprotocols = [subprotocols]
     return ServerProtocol(
@@ -62,7 +62,7 @@ def protocol(request, origins, subprotocols, max_size, compress):
         subprotocols=list(subprotocols),
         select_subprotocol=select,
         max_size=max_size,
-        state=OPEN,  # from here on it is to read frames
+        state=OPEN,  # so that it reads frames from here on
     )
 
 
@@ -82,7 +82,7 @@ def negotiate(request, core):
 
 
 def agree(request, core):
-    """Agree on a subprotocol alone, where the server knows the rest."""
+    """Agree on a subprotocol alone, where the server does the rest."""
     fields = Headers(request.headers)
     try:
         core.process_origin(fields)
@@ -93,17 +93,17 @@ def agree(request, core):
 
 
 def establish(request, core, answer):
-    """Answer a handshake, and speak of messages from then on."""
+    """Answer a handshake, and exchange messages from then on."""
     ready(request, request.source)
     ws = request.app.WebSocket(core, request.source.transport)
-    ws.transport.resume_reading()  # many requests before it paused that
+    ws.transport.resume_reading()  # paused if many requests came before
     request.source.hand_over(ws)
     ws.transport.write(answer.serialize())
     return ws
 
 
 def ready(request, connection):
-    """Refuse if more than a head came, or if no time is left."""
+    """Refuse if more than a head came, or if we are stopping."""
     transport = getattr(connection, "transport", None)
     if not (transport and transport.get_extra_info("socket")):
         raise HttpError(501, "Here is no connection to hand over.")
@@ -118,7 +118,7 @@ def ready(request, connection):
 def allowed(request):
     """Return the origins that are our own; only browsers name theirs.
 
-    A proxy may have ended TLS, so without it here both schemes are ours.
+    A proxy may have ended TLS, so without TLS here both schemes are ours.
     """
     secure = request.source.transport.get_extra_info("sslcontext")
     schemes = ["https"] if secure else ["https", "http"]

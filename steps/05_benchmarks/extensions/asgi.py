@@ -13,7 +13,7 @@ from rendering import render_head
 
 try:
     from extensions.asgi_websocket import Handshake
-except ImportError:  # Then no route can be one for WebSockets.
+except ImportError:  # Then no route can serve WebSockets.
     Handshake = None
 
 # Fields that are the server's own.
@@ -21,7 +21,7 @@ HOP = {b"connection", b"date", b"transfer-encoding"}
 
 
 def asgi(app):
-    """Return the application that an ASGI server wants to be given."""
+    """Return the application that an ASGI server expects."""
 
     async def application(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -30,11 +30,11 @@ def asgi(app):
             source = Source(scope, receive)
             await source.watched(exchange(app, scope, source, send))
         elif Handshake:
-            await receive()  # the news that there is a handshake
+            await receive()  # the news that a handshake has come
             source = Handshake(app, scope, receive, send)
             work = exchange(app, source.scope, source, source.deny)
             await source.watched(work)
-        else:  # refused before it is accepted, which is a 403
+        else:  # closed before it is accepted, which is a 403
             await send({"type": "websocket.close"})
 
     return application
@@ -73,7 +73,7 @@ async def exchange(app, scope, source, send):
 
 
 async def write(request, response, source, send):
-    """Send a response; what cannot be sent is a 500."""
+    """Send a response; one that cannot be sent becomes a 500."""
     try:
         head = render_head(request, response)
         pieces, first = response.body, b""
@@ -95,20 +95,20 @@ async def write(request, response, source, send):
 
 
 def fields_of(head):
-    """Take a head apart: one place alone knows the rules of it."""
+    """Take a rendered head apart: only one place knows its rules."""
     lines = [line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2]]
     return [tuple(line) for line in lines if line[0] not in HOP]
 
 
 async def stream(piece, pieces, headers, send):
-    """Send a body as it is made; ValueError if it is not as declared."""
+    """Send a body as it is made; ValueError unless as long as declared."""
     left = float(headers.get("content-length", inf))
     event = {"type": "http.response.body", "more_body": True}
     while piece is not None and left >= len(piece):
         left -= len(piece)
         if piece:
             await send({**event, "body": piece})
-            await turn()  # Few servers let us wait.
+            await turn()  # Few servers wait in `send`.
         piece = await anext(pieces, None)
     if piece is not None or left not in (0, inf):
         raise ValueError("The body is not as long as it was declared.")

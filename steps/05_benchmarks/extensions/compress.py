@@ -8,8 +8,8 @@ import asyncio
 import re
 import zlib
 
-LARGE = 16 * 1024  # bytes; from there on a thread is worth its price
-GZIP = 16 + zlib.MAX_WBITS  # as zlib calls it
+LARGE = 16 * 1024  # bytes; from this size on a thread is worth its price
+GZIP = 16 + zlib.MAX_WBITS  # what zlib calls gzip
 # What shrinks: the rest is random already, as images and archives are.
 TEXT = re.compile(
     r"text/.*|image/svg\+xml|application/(?:wasm|manifest\+json|.*\bjson"
@@ -22,9 +22,9 @@ WEIGHT = re.compile(r"q=([01](?:\.[0-9]*)?)")
 def compress(app, minimum=500, level=6):
     """Compress answers of at least `minimum` bytes, and streams of text.
 
-    `@app.route(path, compress=False)` is left as it is: where secrets and
-    what others write stand in one page, its length may tell (BREACH).
-    Activate it after the extensions that change what is answered.
+    `@app.route(path, compress=False)` leaves answers as they are: where one
+    page holds secrets and what others write, its length may betray them
+    (BREACH). Activate it after the extensions that change what is answered.
     """
 
     @app.listen("response")
@@ -47,7 +47,7 @@ def compress(app, minimum=500, level=6):
 def unchanged(request, response):
     """Let a 206 or a 304 say what its 200 would (RFC 9110, 15.4.5).
 
-    A client that names our tag as a weak one has what was compressed.
+    A client that names our tag as a weak one has the compressed version.
     """
     if not fit(request, response):
         return
@@ -74,7 +74,7 @@ def fit(request, response):
         return False
     if route is not None and not route.payload.get("compress", True):
         return False
-    # A 304 need not say of which type the whole answer is: it may be text.
+    # A 304 need not name the type of the whole answer: it may be text.
     text = isinstance(response.body, str) or response.status == 304
     default = "text/plain" if text else ""
     kind = headers.get("content-type", default).partition(";")[0].strip()
@@ -82,7 +82,7 @@ def fit(request, response):
 
 
 def accepts(value):
-    """Return whether gzip may be sent, and is not less liked than nothing.
+    """Return whether gzip may be sent, and is liked no less than identity.
 
     >>> accepts("br, gzip;q=0.5"), accepts("gzip;q=0"), accepts("*")
     (True, False, True)
@@ -99,7 +99,7 @@ def accepts(value):
 
 
 async def encode(request, response, level):
-    """Replace a body by a shorter one, and say so."""
+    """Replace a body with a shorter one, and say so."""
     headers, body = response.headers, response.body
     headers["content-encoding"] = "gzip"
     for name in ("content-length", "accept-ranges"):
@@ -113,12 +113,12 @@ async def encode(request, response, level):
     if isinstance(body, bytes):
         stream = zlib.compressobj(level, wbits=GZIP)
         response.body = await press(stream, body) + stream.flush()
-    elif request.method != "HEAD":  # whose body is closed, and not begun
+    elif request.method != "HEAD":  # whose body is closed, never begun
         response.body = compressed(body, level)
 
 
 async def compressed(pieces, level):
-    """Yield a stream compressed, each piece at once: it may be awaited."""
+    """Yield a stream compressed, each piece at once: a client may await it."""
     stream = zlib.compressobj(level, wbits=GZIP)
     try:
         async for piece in pieces:

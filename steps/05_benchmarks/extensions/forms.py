@@ -40,7 +40,7 @@ def forms(app, max_content=32 * 2**20, max_file=16 * 2**20, max_parts=100):
     limits = {"max_segment_size": max_file, "max_segment_count": max_parts}
 
     class Request(app.Request):
-        # None but those that a form brings.
+        # Only those that a form brings.
         files = cached_property(lambda self: unread(self) or app.Files(""))
 
         @cached_property
@@ -50,7 +50,7 @@ def forms(app, max_content=32 * 2**20, max_file=16 * 2**20, max_parts=100):
             return super().form
 
         async def load_body(self):
-            """Read the whole content, and a form part by part."""
+            """Read the whole content; a form is read part by part."""
             if self.content_type != MULTIPART:
                 return await super().load_body()
             if self.content is not None and not self.arrived:
@@ -90,7 +90,7 @@ class Files(Query):
 
 
 class Upload:
-    """A file that came with a form; it is closed when nobody holds it.
+    """A file that came with a form; it is closed once nobody holds it.
 
     Its name is what the client says, without folders: do not trust it.
     """
@@ -103,7 +103,7 @@ class Upload:
         weakref.finalize(self, self.file.close)
 
     def read(self, size=-1):
-        """Return bytes; of a large file, read in a thread."""
+        """Return bytes; if the file is large, call this in a thread."""
         return self.file.read(size)
 
     async def write(self, piece):
@@ -122,16 +122,16 @@ class Form:
 
     def __init__(self, app, max_fields):
         self.fields, self.files = app.Form(""), app.Files("")
-        self.room = max_fields  # bytes that fields may still have
+        self.room = max_fields  # bytes that fields may still take
         self.complete = False
 
     def drop(self):
-        """Hold no file any more, so that it is closed."""
+        """Let go of all files, so that they are closed."""
         self.files.clear()
         self.value = None
 
     async def read(self, request, left, limits):
-        """Read the content of a request, up to a number of bytes."""
+        """Read the content of a request, up to `left` bytes."""
         _, options = parse_options_header(request.headers["content-type"])
         boundary = options.get("boundary", "")[: MAX_BOUNDARY + 1]
         if request.length > left:

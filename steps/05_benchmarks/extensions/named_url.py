@@ -13,8 +13,8 @@ from routing import PLACEHOLDER
 def named_url(app):
     """Return `url_for`, which is also `app.url_for` from now on.
 
-    A route is called as its handler, or as its class in lower case, if that
-    comes later than this, or as `@app.route(path, name=...)`.
+    A route is named after its handler, or after its class in lower case if
+    that is registered after this call, or by `@app.route(path, name=...)`.
     """
     classes = {}  # their names, by path
 

@@ -22,16 +22,16 @@ def request_id(app):
         safe = given and SAFE.fullmatch(given)
         request.data["id"] = given if safe else new_id()
 
-    # First of all: whoever answers or logs finds it.
+    # First of all: any listener that answers or logs finds it.
     app.listeners.setdefault("headers", []).insert(0, name)
 
     @app.listen("response")
     def tell(request, response):
-        if "id" not in request.data:  # what failed before the first hook
+        if "id" not in request.data:  # it failed before the first hook
             name(request, response)
         dict.update(response.headers, {FIELD: request.data["id"]})
 
 
 def new_id():
-    """Return 32 hexadecimal digits: unique, and no secret."""
+    """Return 32 hexadecimal digits: unique, but not secret."""
     return f"{getrandbits(128):032x}"

@@ -14,9 +14,9 @@ def security_headers(
 ):
     """Add fields to each answer, unless a handler has set them itself.
 
-    `policy` is a Content-Security-Policy. `hsts` is for how many seconds
-    only TLS will do; browsers remember it, so it is off unless told. What
-    is None is not sent.
+    `policy` is a Content-Security-Policy. `hsts` is the number of seconds
+    for which only TLS will do; browsers remember it, so it is off by
+    default. What is None is not sent.
     """
     fields = {
         "x-content-type-options": "nosniff",
@@ -30,5 +30,5 @@ def security_headers(
 
     @app.listen("response")
     def protect(request, response):
-        # The names are in lower case: dict itself does, for all at once.
+        # The names are in lower case, so dict itself can update all at once.
         dict.update(response.headers, fields | response.headers)

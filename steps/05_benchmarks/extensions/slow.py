@@ -1,4 +1,4 @@
-"""Tell which handler holds the loop, so that all others wait.
+"""Report which handler holds the loop, and so makes all others wait.
 
 Knows: app; the steps of a coroutine, a clock.
 Does not know: requests, responses; why a handler is slow.
@@ -18,7 +18,7 @@ def slow(app, threshold=0.1, clock=time.perf_counter):
     `threshold` seconds: for development.
 
     A handler runs in steps, from one `await` that waits to the next. While
-    it waits others run, so that does not count.
+    it waits, others run, so waiting does not count.
     """
 
     def watching(adapt):
@@ -30,7 +30,7 @@ def slow(app, threshold=0.1, clock=time.perf_counter):
 
 def watched(view, threshold, clock):
     """Return a handler that measures its steps."""
-    if inspect.isasyncgenfunction(view):  # it is no coroutine
+    if inspect.isasyncgenfunction(view):  # not a coroutine
         return view
 
     def report(spent):

@@ -70,7 +70,7 @@ def client(request):
 
 @pytest.fixture
 def liveclient(request):
-    """Return a client of a server at a port."""
+    """Return a client of a server on a port."""
     yield from given(LiveClient, request)
 
 

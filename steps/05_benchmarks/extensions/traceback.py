@@ -18,7 +18,7 @@ PAGE = """<!doctype html>
 
 
 def traceback(app):
-    """Answer an unexpected error with a page that tells all of it."""
+    """Answer an unexpected error with a page that shows all of it."""
 
     @app.listen("error")
     def show(request, response, error):
